@@ -1,0 +1,371 @@
+"""Every table's Arrow schema, declared once: one line per column (name, type, meaning with its unit).
+
+Strategy: a table is a tuple of columns; ``frame`` builds a frame of it and ``conform`` puts one in its order and types, so
+that no other module names a type. All times are Datetime in milliseconds, UTC. zxids and session ids are Int64 as in Java.
+``server`` is the sid; a server whose sid is not known has a negative number, and its label stands in SERVERS.
+``copy`` numbers the states of one server's data that were saved: 0 is the newest, 1 the one before it, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+TIME = pl.Datetime("ms", "UTC")
+INT = pl.Int64
+TEXT = pl.String
+FLAG = pl.Boolean
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its name, its type, and what it means, with the unit."""
+
+    name: str
+    type: Any
+    meaning: str
+
+
+def _columns(*rows: tuple[str, Any, str]) -> tuple[Column, ...]:
+    return tuple(Column(*row) for row in rows)
+
+
+_PLACE = (("server", INT, "sid of the server whose file this is"), ("copy", INT, "which saved state of that server, 0 is the newest"), ("source", TEXT, "name of the file"))
+
+# ---------------------------------------------------------------- evidence
+SERVERS = _columns(
+    ("server", INT, "sid, or a negative number where it is not known"),
+    ("label", TEXT, "what to call it: the sid as text, else NAME or folder"),
+    ("identified_by", TEXT, "what gave the sid: myid, the log's own words, zoo.cfg, NAME=, or nothing"),
+    ("version", TEXT, "ZooKeeper version of its newest process, from its log"),
+    ("timezone", TEXT, "zone its log stamps are read in"),
+)
+SOURCES = _columns(
+    ("source", TEXT, "name of the file"),
+    ("server", INT, "sid of the server it belongs to, null where it belongs to none"),
+    ("copy", INT, "which saved state of that server, null for files that are not data"),
+    ("kind", TEXT, "what it was taken for, one of evidence.KINDS, or 'unrecognised'"),
+    ("bytes", INT, "size as stored"),
+    ("compression", TEXT, "gz, bz2, xz, zst, snappy or null"),
+    ("layout", TEXT, "layout of a text log"),
+    ("lines", INT, "physical lines of a text log"),
+    ("understood", INT, "lines of records whose message the grammar knows"),
+    ("unknown", INT, "lines of ZooKeeper records whose message it does not know"),
+    ("foreign", INT, "lines of other programs or without any known layout"),
+    ("damaged", INT, "lines that could not be read"),
+    ("note", TEXT, "why it was taken for that, or what is odd about it"),
+)
+DAMAGE = _columns(
+    *_PLACE,
+    ("line", INT, "line of a text file, from 1"),
+    ("offset", INT, "byte offset in the (uncompressed) file"),
+    ("reason", TEXT, "what is wrong there, with the bytes needed and present"),
+    ("harm", TEXT, "tail: an ordinary end after a crash; data: more than that; none: only listed"),
+    ("zxid", INT, "last good zxid before the damage"),
+    ("next_step", TEXT, "what to do about it"),
+)
+LINES = _columns(
+    ("server", INT, "sid of the server that printed it"),
+    ("source", TEXT, "name of the log file"),
+    ("order", INT, "place of the file in its server's series, oldest first"),
+    ("line", INT, "physical line of the record's first line, from 1"),
+    ("time", TIME, "stamp of the record"),
+    ("level", TEXT, "INFO, WARN, ..."),
+    ("thread", TEXT, "thread name"),
+    ("logger", TEXT, "last part of the class or logger name, inner classes with $"),
+    ("kind", TEXT, "event kind: the alias in messages.lark; null where unknown"),
+    ("message", TEXT, "message part of the record's first physical line"),
+    ("trace", TEXT, "first line of the stack trace or continuation below it"),
+    ("continued", INT, "physical lines below the first that belong to the record"),
+)
+TXNS = _columns(
+    *_PLACE,
+    ("offset", INT, "where the record's checksum field begins"),
+    ("zxid", INT, "zxid"),
+    ("time", TIME, "wall clock of the leader that made it"),
+    ("session", INT, "session id (clientId)"),
+    ("cxid", INT, "the client's number of the request"),
+    ("type", INT, "op code"),
+    ("op", TEXT, "ZooKeeper's name of the op code; 'unknown(N)' for others"),
+    ("path", TEXT, "znode path"),
+    ("data_offset", INT, "file offset of the znode data"),
+    ("data_len", INT, "bytes of znode data, null where the data are null"),
+    ("version", INT, "version after the write (setData, setACL, check)"),
+    ("parent_cversion", INT, "cversion of the parent after a create"),
+    ("ephemeral", FLAG, "created as ephemeral"),
+    ("ttl", INT, "time to live in ms"),
+    ("timeout", INT, "session timeout in ms (createSession)"),
+    ("error", INT, "KeeperException code of a failed request"),
+    ("acl", TEXT, "ACL list as text, perms:scheme:id joined by ','"),
+    ("failed", FLAG, "type error, or a multi with a failed member: no effect on the tree"),
+    ("digest_version", INT, "version of the stored digest, null where none"),
+    ("digest", INT, "tree digest after this transaction (signed)"),
+    ("checksum", INT, "stored Adler-32"),
+    ("checksum_ok", FLAG, "the payload matches it"),
+    ("payload_len", INT, "bytes of the payload"),
+    ("payload_hash", pl.UInt64, "hash of header and body without digest and without the list of a closeSession"),
+)
+TXN_OPS = _columns(
+    *_PLACE,
+    ("offset", INT, "offset of the multi's record"),
+    ("zxid", INT, "zxid of the multi"),
+    ("index", INT, "place in the multi, from 0"),
+    ("type", INT, "op code"),
+    ("op", TEXT, "name of the op code"),
+    ("path", TEXT, "znode path"),
+    ("data_offset", INT, "file offset of the data"),
+    ("data_len", INT, "bytes of data"),
+    ("version", INT, "version after the write, or the checked one"),
+    ("error", INT, "error code of a failed member"),
+)
+TXN_FILES = _columns(
+    *_PLACE,
+    ("name_zxid", INT, "the zxid in its name"),
+    ("first_zxid", INT, "zxid of the first record"),
+    ("last_zxid", INT, "zxid of the last good record"),
+    ("records", INT, "good records"),
+    ("end", INT, "offset behind the last good record"),
+    ("bytes", INT, "size of the file"),
+    ("ending", TEXT, "padded, unpadded, torn, damaged, empty"),
+)
+SNAPSHOTS = _columns(
+    *_PLACE,
+    ("zxid", INT, "the zxid in its name"),
+    ("compression", TEXT, "gz, snappy or null"),
+    ("valid", FLAG, "all of its sections and seals check"),
+    ("reason", TEXT, "why it is not valid"),
+    ("bytes", INT, "size as stored"),
+    ("nodes", INT, "znodes"),
+    ("sessions", INT, "sessions"),
+    ("max_zxid", INT, "largest czxid, mzxid or pzxid outside /zookeeper"),
+    ("digest_zxid", INT, "zxid of the digest section, null where there is none"),
+    ("digest", INT, "tree digest of that section (signed)"),
+    ("tree_digest", INT, "tree digest computed over the nodes (signed)"),
+    ("last_zxid", INT, "last processed zxid of the last section (3.9), else null"),
+)
+ZNODES = _columns(
+    *_PLACE,
+    ("offset", INT, "offset of the node in the uncompressed snapshot"),
+    ("path", TEXT, "znode path, the root is /"),
+    ("data_offset", INT, "offset of the data in the uncompressed snapshot"),
+    ("data_len", INT, "bytes of data, null where the data are null"),
+    ("acl_id", INT, "id of the ACL list in this file"),
+    ("czxid", INT, "zxid that created it"),
+    ("mzxid", INT, "zxid of the last change of its data"),
+    ("ctime", INT, "ms since 1970"),
+    ("mtime", INT, "ms since 1970"),
+    ("version", INT, "data version"),
+    ("cversion", INT, "child creations"),
+    ("aversion", INT, "ACL version"),
+    ("ephemeral_owner", INT, "session of an ephemeral node; container and TTL marks"),
+    ("pzxid", INT, "zxid of the last change of its children"),
+)
+EPOCH_FILES = _columns(
+    *_PLACE,
+    ("name", TEXT, "currentEpoch, acceptedEpoch, currentEpoch.tmp, acceptedEpoch.tmp or updatingEpoch"),
+    ("epoch", INT, "the epoch it holds, null where it holds none"),
+)
+MEMBERS = _columns(
+    *_PLACE,
+    ("config_zxid", INT, "zxid from which this configuration is in force, null: static"),
+    ("sid", INT, "the member"),
+    ("role", TEXT, "participant or observer"),
+    ("host", TEXT, "host"),
+    ("quorum_port", INT, "port for learners"),
+    ("election_port", INT, "port for votes"),
+    ("group", INT, "group of a hierarchical quorum, null without groups"),
+    ("weight", INT, "weight, 1 where not given"),
+    ("line", INT, "line of the file"),
+)
+SETTINGS = _columns(
+    ("server", INT, "sid"), ("source", TEXT, "configuration file"), ("line", INT, "line, from 1"),
+    ("key", TEXT, "key"), ("value", TEXT, "value"),
+)  # fmt: skip
+CLIENT_OPS = _columns(
+    ("source", TEXT, "client history"),
+    ("line", INT, "line, from 1"),
+    ("client", TEXT, "name of the client"),
+    ("session", INT, "session id"),
+    ("op", TEXT, "operation as the client names it"),
+    ("path", TEXT, "znode path"),
+    ("data", TEXT, "data"),
+    ("start", TIME, "sent"),
+    ("end", TIME, "answered or given up"),
+    ("outcome", TEXT, "acknowledged, refused (ZooKeeper answered with an error) or unknown"),
+    ("error", TEXT, "error name"),
+    ("zxid", INT, "zxid in the reply to a write"),
+    ("reply_zxid", INT, "zxid in the header of any reply"),
+    ("czxid", INT, "czxid in a stat"),
+    ("mzxid", INT, "mzxid in a stat"),
+    ("version", INT, "data version in a stat"),
+    ("write", FLAG, "the operation asks for a change"),
+)
+
+# ---------------------------------------------------------------- fields of messages (messages.lark: a field rule of that name)
+FIELDS = _columns(
+    ("sid", INT, "the server the message speaks of: sender, learner, peer"),
+    ("my_sid", INT, "the server that prints it"),
+    ("leader", INT, "the server voted for, or followed"),
+    ("zxid", INT, "the zxid it speaks of"),
+    ("round", INT, "election round (logical clock); -1 as 0xffffffffffffffff"),
+    ("peer_epoch", INT, "n.peerEpoch of a vote"),
+    ("epoch", INT, "leader epoch"),
+    ("accepted_epoch", INT, "accepted epoch"),
+    ("state", TEXT, "state of the sender: LOOKING, FOLLOWING, LEADING, OBSERVING"),
+    ("my_state", TEXT, "state of the server that prints it"),
+    ("format_version", INT, "message format version of a vote"),
+    ("config_version", INT, "config version of a vote or learner"),
+    ("ms", INT, "duration or time-out in ms"),
+    ("role", TEXT, "following, leading, observing, looking"),
+    ("phase", TEXT, "discovery, synchronization, broadcast"),
+    ("mode", TEXT, "diff, trunc, snap as printed"),
+    ("sids", TEXT, "list of sids as printed"),
+    ("address", TEXT, "socket address as printed"),
+    ("spec", TEXT, "server specification as printed"),
+    ("version", TEXT, "ZooKeeper version as printed"),
+    ("peer_zxid", INT, "last zxid of the learner"),
+    ("leader_zxid", INT, "last zxid of the leader"),
+    ("db_zxid", INT, "zxid of the database that is sent"),
+    ("min_committed", INT, "minCommittedLog"),
+    ("max_committed", INT, "maxCommittedLog"),
+    ("last_processed", INT, "lastProcessedZxid"),
+    ("expected_zxid", INT, "zxid that was expected"),
+    ("path", TEXT, "file path or znode path"),
+    ("reason", TEXT, "reason as printed"),
+    ("synced", FLAG, "sync state"),
+    ("session", INT, "session id"),
+    ("type", TEXT, "operation or packet type as printed"),
+    ("cxid", INT, "cxid as printed"),
+    ("code", INT, "exit code or error code"),
+    ("thread_name", TEXT, "a thread the message names"),
+    ("key", TEXT, "property name"),
+    ("value", TEXT, "property value"),
+    ("count", INT, "a number of things"),
+    ("text", TEXT, "free text of a message"),
+)
+
+# ---------------------------------------------------------------- history (replay)
+PROCESSES = _columns(
+    ("server", INT, "sid"),
+    ("process", INT, "number of the process on that server, from 1"),
+    ("start", TIME, "first line"),
+    ("end", TIME, "last line"),
+    ("source", TEXT, "file of the first line"),
+    ("line", INT, "first line"),
+    ("version", TEXT, "ZooKeeper version, null where it prints none"),
+    ("ended_by", TEXT, "what ended it: its own words, or 'no line: killed or cut off'"),
+)
+ROLES = _columns(
+    ("server", INT, "sid"),
+    ("process", INT, "number of the process"),
+    ("role", TEXT, "LOOKING, FOLLOWING, LEADING, OBSERVING, STARTING, DOWN or UNKNOWN"),
+    ("start", TIME, "first line of the interval"),
+    ("end", TIME, "first line of the next interval, or the last line seen"),
+    ("leader", INT, "whom it follows or observes; itself while leading"),
+    ("epoch", INT, "the leader epoch it served in, null where it never got there"),
+    ("served", TIME, "when broadcast began in it, null where it never did"),
+    ("source", TEXT, "file of the line that began it"),
+    ("line", INT, "line that began it"),
+    ("end_source", TEXT, "file of the line that ended it"),
+    ("end_line", INT, "line that ended it"),
+)
+VOTES = _columns(
+    ("election", INT, "election it belongs to, null outside of any"),
+    ("time", TIME, "when it was received"),
+    ("server", INT, "who cast it"),
+    ("state", TEXT, "its state"),
+    ("round", INT, "its round"),
+    ("voted_for", INT, "its candidate"),
+    ("zxid", INT, "zxid of the vote"),
+    ("peer_epoch", INT, "peerEpoch of the vote"),
+    ("seen_by", INT, "who printed it"),
+    ("source", TEXT, "log file"),
+    ("line", INT, "line"),
+)
+ELECTIONS = _columns(
+    ("election", INT, "number, in order"),
+    ("round", INT, "round in which it was decided"),
+    ("start", TIME, "first LOOKING"),
+    ("end", TIME, "last decision"),
+    ("leader", INT, "who won, null: nobody"),
+    ("epoch", INT, "the epoch its leader then established"),
+    ("kind", TEXT, "vote, join or handover"),
+    ("decided_by", TEXT, "epoch, zxid, sid, alone or existing leader"),
+    ("quorum", pl.List(INT), "servers that agreed"),
+    ("servers", pl.List(INT), "servers that were LOOKING in it"),
+    ("logged_ms", pl.List(pl.Struct({"server": INT, "ms": INT})), "LEADER ELECTION TOOK, per server"),
+    ("why", TEXT, "one sentence"),
+    ("source", TEXT, "file of the decisive line"),
+    ("line", INT, "decisive line"),
+)
+EPOCHS = _columns(
+    ("epoch", INT, "leader epoch"),
+    ("leader", INT, "its leader, null where nothing names it"),
+    ("status", TEXT, "established or attempted"),
+    ("established", TIME, "when its NEWLEADER quorum stood"),
+    ("ended", TIME, "when its leader stopped or was last heard"),
+    ("first_zxid", INT, "first zxid known of it"),
+    ("last_zxid", INT, "last zxid known of it"),
+    ("writes", INT, "distinct zxids known of it"),
+    ("followers", pl.List(INT), "voters that synchronized in it"),
+    ("observers", pl.List(INT), "observers that did"),
+    ("ended_by", TEXT, "what ended it"),
+    ("evidence", TEXT, "what shows it"),
+    ("source", TEXT, "file of that"),
+    ("line", INT, "line, null for data files"),
+)
+SYNCS = _columns(
+    ("time", TIME, "when the learner (else the leader) printed it"),
+    ("learner", INT, "who was brought up to date"),
+    ("leader", INT, "by whom"),
+    ("epoch", INT, "epoch of the leader"),
+    ("mode", TEXT, "DIFF, TRUNC, TRUNC+DIFF or SNAP"),
+    ("learner_zxid", INT, "where the learner stood"),
+    ("to_zxid", INT, "where it was brought"),
+    ("truncated_to", INT, "last zxid kept, for TRUNC"),
+    ("discarded_from", INT, "first zxid discarded"),
+    ("discarded_to", INT, "last zxid discarded"),
+    ("discarded_count", INT, "how many, null where only the bounds are known"),
+    ("why", TEXT, "one sentence"),
+    ("source", TEXT, "file of the deciding line"),
+    ("line", INT, "that line"),
+    ("before_writes", FLAG, "the leader had no transaction of its epoch yet"),
+)
+DISKS = _columns(
+    ("server", INT, "sid"),
+    ("copy", INT, "which saved state, 0 is the newest"),
+    ("base_zxid", INT, "name of the newest valid snapshot, null: none"),
+    ("base_source", TEXT, "that snapshot"),
+    ("last_record", INT, "last record in file order, null: none"),
+    ("last_zxid", INT, "larger of base and last replayed record, null without files"),
+    ("current_epoch", INT, "currentEpoch file"),
+    ("accepted_epoch", INT, "acceptedEpoch file"),
+    ("records", INT, "records"),
+    ("first_record", INT, "first record in file order"),
+)
+
+
+def types(table: Sequence[Column]) -> dict[str, Any]:
+    """Column names and types of a table, in order."""
+    return {column.name: column.type for column in table}
+
+
+def frame(table: Sequence[Column], rows: Iterable[Mapping[str, Any]] = ()) -> pl.DataFrame:
+    """A frame of ``table`` from rows; columns that a row does not name are null."""
+    wanted = types(table)
+    listed = list(rows)
+    return pl.DataFrame({name: pl.Series(name, [row.get(name) for row in listed], dtype=dtype) for name, dtype in wanted.items()}, schema=wanted)
+
+
+def conform(table: Sequence[Column], df: pl.DataFrame, **constants: Any) -> pl.DataFrame:
+    """``df`` with exactly the columns of ``table``: constants filled in, missing ones null, others dropped."""
+    wanted = types(table)
+    return df.select(
+        pl.lit(constants[name], dtype=dtype).alias(name) if name in constants
+        else pl.col(name).cast(dtype) if name in df.columns
+        else pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in wanted.items()
+    )  # fmt: skip
