@@ -347,6 +347,48 @@ DISKS = _columns(
     ("first_record", INT, "first record in file order"),
 )
 
+# ---------------------------------------------------------------- verdicts (fates, predict)
+EVIDENCE = pl.List(pl.Struct({"source": TEXT, "line": INT, "offset": INT, "says": TEXT}))
+WRITES = _columns(
+    ("zxid", INT, "zxid"),
+    ("payload_hash", pl.UInt64, "tells two payloads under one zxid apart, null where no record was read"),
+    ("fate", TEXT, "survived, recovered, truncated, shadowed, pending, lost, diverged or undecided"),
+    ("committed", TEXT, "yes, no or unknown"),
+    ("rule", TEXT, "id of the rule that decided, a row name of fates.RULES"),
+    ("acknowledged", TEXT, "yes, no or unknown: did a client get its reply"),
+    ("op", TEXT, "operation"),
+    ("path", TEXT, "znode path"),
+    ("ops", pl.List(pl.Struct({"op": TEXT, "path": TEXT})), "members of a multi"),
+    ("session", INT, "session id"),
+    ("cxid", INT, "cxid"),
+    ("time", TIME, "header time"),
+    ("on_disk_of", pl.List(INT), "servers in whose newest copy the record lies, in force or not"),
+    ("absent_from", pl.List(INT), "servers whose newest copy covers that range and lacks it"),
+    ("at_next_start", TEXT, "kept, discarded, returns or depends"),
+    ("why", TEXT, "one sentence"),
+    ("settled_by", TEXT, "what would settle it"),
+    ("evidence", EVIDENCE, "where it is shown"),
+)
+RANGES = _columns(
+    ("fate", TEXT, "as for writes"),
+    ("server", INT, "whose log it was in"),
+    ("from", INT, "first zxid"),
+    ("to", INT, "last zxid, null where not known"),
+    ("count", INT, "how many, null where not known"),
+    ("committed", TEXT, "no or unknown"),
+    ("why", TEXT, "one sentence"),
+    ("evidence", EVIDENCE, "where it is shown"),
+)
+CLIENTS = _columns(
+    ("source", TEXT, "client history"),
+    ("line", INT, "line, from 1"),
+    ("op", TEXT, "operation"),
+    ("path", TEXT, "znode path"),
+    ("outcome", TEXT, "happened, did not or cannot tell"),
+    ("zxid", INT, "its transaction"),
+    ("why", TEXT, "one sentence"),
+)
+
 
 def types(table: Sequence[Column]) -> dict[str, Any]:
     """Column names and types of a table, in order."""

@@ -1,0 +1,43 @@
+"""The Trace: all evidence as tables, before any conclusion is drawn from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from zabtrace import schema
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All that was read, one frame per table of ``schema``; replay, fates and checks read nothing else."""
+
+    servers: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SERVERS))
+    sources: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SOURCES))
+    lines: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.LINES))
+    fields: dict[str, pl.DataFrame] = field(default_factory=dict)
+    """Per event kind: ``server, source, line`` and the fields of that kind, typed as in ``schema.FIELDS``."""
+    txns: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.TXNS))
+    ops: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.TXN_OPS))
+    txn_files: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.TXN_FILES))
+    snapshots: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SNAPSHOTS))
+    epoch_files: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.EPOCH_FILES))
+    members: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.MEMBERS))
+    settings: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SETTINGS))
+    client_ops: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.CLIENT_OPS))
+    damage: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.DAMAGE))
+    unordered: tuple[int, ...] = ()
+    """Servers of which several copies were given whose order nothing proves: their copies all count as newest."""
+
+    def events(self, *kinds: str) -> pl.DataFrame:
+        """Lines of these kinds with all their fields (columns of LINES, then of FIELDS that occur), in file order per server."""
+        frames = [
+            self.lines.filter(pl.col("kind") == kind).join(self.fields[kind], on=["server", "source", "line"], how="left", nulls_equal=True)
+            if kind in self.fields
+            else self.lines.filter(pl.col("kind") == kind)
+            for kind in kinds
+        ]
+        joined = pl.concat(frames, how="diagonal") if frames else self.lines.clear()
+        missing = [pl.lit(None, dtype=c.type).alias(c.name) for c in schema.FIELDS if c.name not in joined.columns]
+        return joined.with_columns(missing).sort("server", "order", "line")

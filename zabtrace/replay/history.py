@@ -1,0 +1,43 @@
+"""The History: what happened, as tables. Built by ``replay.replay`` from a Trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from zabtrace import schema
+from zabtrace.evidence.trace import Trace
+from zabtrace.protocol.quorum import Config
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A window in which no write was possible; times as one server's clock tells them."""
+
+    start: object
+    end: object
+    ms: int
+    clock: int
+
+
+@dataclass(frozen=True)
+class History:
+    """What replay concluded, one frame per table of ``schema``."""
+
+    trace: Trace
+    configs: tuple[Config, ...] = ()
+    """Configurations in the order of their zxid, the static one first."""
+    processes: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.PROCESSES))
+    roles: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.ROLES))
+    votes: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.VOTES))
+    elections: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.ELECTIONS))
+    epochs: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.EPOCHS))
+    syncs: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SYNCS))
+    disks: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.DISKS))
+    unavailable: tuple[Outage, ...] = ()
+
+    def config_at(self, zxid: int | None = None) -> Config:
+        """The configuration in force at ``zxid``, or the newest one."""
+        in_force = [c for c in self.configs if c.zxid is None or zxid is None or c.zxid <= zxid]
+        return in_force[-1] if in_force else self.configs[0] if self.configs else Config()
