@@ -58,19 +58,19 @@ $(MADE):
 	@if $(PYTHON) -c '$(OLD)'; then \
 	    echo "zabtrace: needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) -c '$(VERSION)'); name another one: PYTHON=python3.12 make $(MAKECMDGOALS)" >&2; exit 1; fi
 	@if $(BIN)/python -m pip --version >/dev/null 2>&1 && [ "$$($(BIN)/python -c '$(VERSION)')" = "$$($(PYTHON) -c '$(VERSION)')" ]; then touch $@; exit; fi; \
-	echo "Making $(VENV) with $(PYTHON) (once)"; rm -rf $(VENV); \
-	if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
-	elif $(PYTHON) -m virtualenv --version >/dev/null 2>&1; then $(PYTHON) -m virtualenv --quiet $(VENV); \
-	elif command -v virtualenv >/dev/null; then virtualenv --quiet --python "$(PYTHON)" $(VENV); \
-	elif command -v uv >/dev/null; then uv venv --quiet --seed --python "$$(command -v $(PYTHON))" $(VENV); \
-	else echo "zabtrace: $(PYTHON) lacks its venv module; run: apt-get install $(notdir $(PYTHON))-venv" >&2; exit 1; fi && touch $@
+	if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then how="$(PYTHON) -m venv"; \
+	elif $(PYTHON) -m virtualenv --version >/dev/null 2>&1; then how="$(PYTHON) -m virtualenv --quiet"; \
+	elif command -v virtualenv >/dev/null; then how="virtualenv --quiet --python $(PYTHON)"; \
+	elif command -v uv >/dev/null; then how="uv venv --quiet --seed --python $$(command -v $(PYTHON))"; \
+	else echo "zabtrace: $(PYTHON) lacks its venv module; run: apt-get install $(notdir $(PYTHON))-venv" >&2; exit 1; fi; \
+	echo "Making the environment (once): $$how $(VENV)"; rm -rf $(VENV) && $$how $(VENV) && touch $@
 
 $(READY): $(MADE) pyproject.toml
-	@echo "Installing zabtrace into $(VENV) (once)"
+	@echo "Installing zabtrace into it (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 $(READY_TEST): $(MADE) pyproject.toml
-	@echo "Installing zabtrace and its test tools into $(VENV) (once)"
+	@echo "Installing zabtrace and its test tools into it (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $(READY) $@
