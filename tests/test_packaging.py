@@ -61,7 +61,8 @@ def test_the_wheel_carries_its_licence(wheel: Path) -> None:
 def test_it_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     pip("install", "--no-deps", "--no-index", "--target", str(site), str(wheel))
-    elsewhere = partial(subprocess.run, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(site)}, capture_output=True, text=True, check=True)
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    elsewhere = partial(subprocess.run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     file, *names = elsewhere([sys.executable, "-c", WHAT_IS_THERE]).stdout.split()
     assert Path(file).is_relative_to(site)
     assert set(names) >= GRAMMARS
