@@ -1,0 +1,68 @@
+"""The command line: the only place that knows click, writes output, and turns errors into exit codes.
+
+Nothing heavy is imported before a command runs: ``--help`` must answer at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from zabtrace.cli.commands import zabtrace
+from zabtrace.errors import UsageError
+
+WRONG_USAGE, FAILED, INTERRUPTED = 2, 4, 130
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code: 0, 1, 2, 3, 4 or 130. The reason stands in one line on stderr."""
+    try:
+        code = zabtrace.main(list(arguments) if arguments is not None else None, prog_name="zabtrace", standalone_mode=False)
+    except click.UsageError as error:
+        return _say(WRONG_USAGE, _usage(error))
+    except (click.ClickException, UsageError) as error:
+        return _say(WRONG_USAGE, error.format_message() if isinstance(error, click.ClickException) else str(error))
+    except (click.Abort, KeyboardInterrupt):
+        return _say(INTERRUPTED, "interrupted")
+    except Exception as error:
+        if os.environ.get("ZABTRACE_DEBUG"):
+            raise
+        return _say(FAILED, _failure(error))
+    return int(code or 0)
+
+
+def _usage(error: click.UsageError) -> str:
+    asked = error.ctx.command_path if error.ctx else "zabtrace"
+    return f"{error.format_message()} Try: {asked} --help"
+
+
+def _failure(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory. Give fewer servers or files at a time, or a machine with more memory."
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"the disk is full: {error.filename or 'the output'} could not be written. Choose another place with -o."
+    reason = " ".join(str(error).split())[:300]
+    return f"this is a bug in zabtrace: {type(error).__name__}: {reason}. Please report it; ZABTRACE_DEBUG=1 shows where it happened."
+
+
+def _say(code: int, why: str) -> int:
+    sys.stderr.write(f"zabtrace: {_one_line(why)}\n")
+    return code
+
+
+def _one_line(text: str) -> str:
+    """One line without control characters: the text may quote a file's name."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+
+
+def main() -> None:
+    """The program ``zabtrace``."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run())

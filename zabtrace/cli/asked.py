@@ -1,0 +1,129 @@
+"""What was asked: the options that commands share, and reading the evidence they name."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from zabtrace.evidence.trace import Trace
+    from zabtrace.fates.judgement import Judgement
+    from zabtrace.render.window import Point, Window
+    from zabtrace.replay.history import History
+
+TABULAR = ("table", "json", "ndjson", "csv", "parquet")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The shared options as given."""
+
+    evidence: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    timezone: tuple[str, ...] = ()
+    output: Path | None = None
+    format: str = "table"
+    server: tuple[str, ...] = ()
+    low: str | None = None
+    high: str | None = None
+    quiet: bool = False
+    no_progress: bool = False
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[None]:
+        """Say on stderr what is going on, while it is going on; only on a terminal."""
+        if self.quiet or self.no_progress or not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status(what):
+            yield
+
+    def note(self, text: str) -> None:
+        """A line on stderr beside the answer; ``-q`` silences it."""
+        if not self.quiet:
+            sys.stderr.write(f"zabtrace: {text}\n")
+
+    def trace(self) -> Trace:
+        """Read the evidence. Raises NoEvidenceError where nothing readable was named."""
+        from zabtrace.evidence import gather
+
+        with self.step("reading the evidence"):
+            return gather(self.evidence, before=self.before, clients=self.clients, timezone=self.timezone)
+
+    def history(self) -> History:
+        """Read the evidence and replay it."""
+        from zabtrace.replay import replay
+
+        trace = self.trace()
+        with self.step("replaying"):
+            return replay(trace)
+
+    def judged(self, since: str | None = None) -> tuple[History, Judgement]:
+        """Read, replay and judge; ``since`` (time, zxid or epoch) is where judging begins."""
+        from zabtrace.fates import judge
+        from zabtrace.render.window import first_zxid_from, point
+
+        at = point(since) if since else None
+        history = self.history()
+        with self.step("judging every write"):
+            return history, judge(history, since=first_zxid_from(at, history.trace.txns) if at else None)
+
+    def window(self, servers: Any) -> Window:
+        """The rows to show; ``servers`` is the trace's frame SERVERS, which ``--server`` may name by label."""
+        from zabtrace.render.window import Window, point, sids
+
+        bounds: list[Point | None] = [point(bound) if bound else None for bound in (self.low, self.high)]
+        return Window(sids(self.server, servers), *bounds)
+
+
+EVIDENCE = [
+    click.argument("evidence", nargs=-1, required=True),
+    click.option("--before", multiple=True, metavar="DIR", help="Data saved at an earlier time (repeatable, oldest first)."),
+    click.option("--clients", multiple=True, metavar="FILE", help="What clients recorded, as JSON lines (repeatable)."),
+    click.option("--timezone", multiple=True, metavar="[NAME=]ZONE", help="Zone of log stamps that name none, for example Europe/Berlin."),
+    click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr."),
+    click.option("--no-progress", is_flag=True, help="No progress on stderr."),
+]
+FILTERS = [
+    click.option("--server", multiple=True, metavar="SERVER", help="Show only rows of this server (repeatable)."),
+    click.option("--from", "low", metavar="POINT", help="Show rows from this time, zxid or epoch (e5) on."),
+    click.option("--to", "high", metavar="POINT", help="Show rows up to this time, zxid or epoch."),
+]
+_SHARED = frozenset(field.name for field in fields(Asked))
+
+
+def shared(*formats: str, filters: bool = False) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command the shared options as one ``Asked``; ``formats`` are those it can print, with ``-o`` to keep them."""
+    options = EVIDENCE + (FILTERS if filters else [])
+    if formats:
+        options = [
+            *options,
+            click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the answer to this file."),
+            _format(formats),
+        ]
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(command)
+        def wrapper(**given: Any) -> int:
+            asked = Asked(**{name: given.pop(name) for name in list(given) if name in _SHARED})
+            return command(asked, **given)
+
+        for option in reversed(options):
+            wrapper = option(wrapper)
+        return wrapper
+
+    return decorate
+
+
+def _format(formats: tuple[str, ...]) -> Any:
+    return click.option("--format", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print the answer.")

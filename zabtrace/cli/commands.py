@@ -1,0 +1,286 @@
+"""The commands. Each one reads the evidence, asks one layer below, and writes one answer."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zabtrace import __version__
+from zabtrace.cli.asked import TABULAR, Asked, shared
+from zabtrace.cli.output import put, refuse_inside_evidence, terminal_width, write
+from zabtrace.errors import UsageError
+
+if TYPE_CHECKING:
+    from zabtrace.fates.judgement import Judgement
+
+EXIT = {"nothing_lost": 0, "lost": 1, "diverged": 1, "undecided": 3}
+DEFAULT = "summary"
+PAGE = Path("zabtrace-report.html")
+
+
+class Commands(click.Group):
+    """A group whose first word may be evidence: then the summary is meant."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.commands:
+            self._complain_of_typo(ctx, args[0])
+            args = [DEFAULT, *args]
+        return super().resolve_command(ctx, args)
+
+    def _complain_of_typo(self, ctx: click.Context, word: str) -> None:
+        near = difflib.get_close_matches(word, [name for name in self.commands if name != DEFAULT], n=1, cutoff=0.7)
+        if near and not Path(word).exists():
+            raise click.UsageError(f"There is no command and no evidence {word!r}. Did you mean {near[0]}?", ctx)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name, command in self.commands.items() if not command.hidden]
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "ignore_unknown_options": True}
+)
+@click.version_option(__version__, prog_name="zabtrace", message="%(prog)s %(version)s")
+def zabtrace() -> None:
+    """Read what was saved from a ZooKeeper ensemble, rebuild what happened, and say for every write whether it survived.
+
+    EVIDENCE is files, folders, globs, archives (tar, tar.gz, zip), - for standard input, or NAME=PATH for a named server. It is
+    never written to.
+
+    \b
+    Examples:
+      zabtrace incident/                       what was read, and the verdict
+      zabtrace report incident/ -o page.html   everything on one page
+      zabtrace verify incident/ --before saved-before-restart/
+      zabtrace elections incident/ --format json
+
+    \b
+    Exit codes: 0 done, nothing lost; 1 something was lost or diverged; 2 wrong usage or no readable
+    evidence; 3 cannot tell; 4 zabtrace itself failed; 130 interrupted. Why stands on stderr.
+    """
+
+
+def _close(asked: Asked, judgement: Judgement) -> int:
+    """The exit code of a verdict, and why on stderr."""
+    code = EXIT[judgement.verdict]
+    if code or not asked.quiet:
+        click.echo(f"zabtrace: {judgement.verdict.replace('_', ' ')}: {judgement.message}", err=True)
+    return code
+
+
+@zabtrace.command()
+@shared()
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=PAGE, show_default=True, help="Write the page to this file.")
+@click.option("--title", default=None, help="Title of the page.")
+@click.option("--note", default=None, help="A remark to print below the verdict.")
+def report(asked: Asked, title: str | None, note: str | None) -> int:
+    """Write everything on one self-contained HTML page, and a summary on the terminal.
+
+    \b
+    Examples:
+      zabtrace report incident/
+      zabtrace report server-1/ server-2/ server-3/ --before before-restart/ -o outage.html --title "Outage of 21 November"
+    """
+    from zabtrace.predict import predict as predict_starts
+    from zabtrace.render import screen, summary
+    from zabtrace.report import build
+
+    target = asked.output or PAGE
+    refuse_inside_evidence(target, asked)
+    history, judgement = asked.judged()
+    prediction = predict_starts(history)
+    with asked.step("drawing the page"):
+        write(target, [build(history, judgement, prediction, title, note)])
+    blocks = [*summary.blocks(history, judgement), screen.Sentence(f"The page: {target}")]
+    width = terminal_width()
+    write(None, screen.plain(blocks) if width is None else screen.coloured(blocks, width))
+    return _close(asked, judgement)
+
+
+@zabtrace.command(hidden=True)
+@shared()
+def summary(asked: Asked) -> int:
+    """What was read, the verdict, and what happened, in a few lines."""
+    from zabtrace.render import screen
+    from zabtrace.render import summary as summaries
+
+    history, judgement = asked.judged()
+    blocks = summaries.blocks(history, judgement)
+    width = terminal_width()
+    write(None, screen.plain(blocks) if width is None else screen.coloured(blocks, width))
+    return 0
+
+
+@zabtrace.command()
+@shared(*TABULAR, filters=True)
+@click.option("--since", metavar="POINT", help="Judge only what was written from this time, zxid or epoch on: it narrows the verdict.")
+@click.option("--all", "every", is_flag=True, help="List every write, also those that survived.")
+@click.option("--explain", metavar="ZXID", help="Tell the whole story of one zxid.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="List the first N writes only.")
+def verify(asked: Asked, since: str | None, every: bool, explain: str | None, top: int | None) -> int:
+    """Say which writes survived, and which were lost, truncated, shadowed or are still pending, with the evidence for each.
+
+    \b
+    Examples:
+      zabtrace verify incident/ --before before-restart/ --clients history.jsonl
+      zabtrace verify incident/ --format json --all
+      zabtrace verify incident/ --explain 0x100000061
+      zabtrace verify incident/ --since e5
+    """
+    from zabtrace import zxid
+    from zabtrace.render import answers
+
+    _check_target(asked)
+    told = zxid.parse(explain) if explain else None
+    history, judgement = asked.judged(since)
+    if told is not None:
+        put(asked, answers.story(history, judgement, told))
+    else:
+        put(asked, answers.verify(history, judgement, every=every, top=top, window=asked.window(history.trace.servers)))
+    return _close(asked, judgement)
+
+
+def _check_target(asked: Asked) -> None:
+    if asked.output is not None:
+        refuse_inside_evidence(asked.output, asked)
+
+
+def _of_history(asked: Asked, name: str) -> int:
+    """Answer with the function of ``render.answers`` that has the command's name."""
+    from zabtrace.render import answers
+
+    _check_target(asked)
+    history = asked.history()
+    put(asked, answers.HISTORY[name](history, asked.window(history.trace.servers)))
+    return 0
+
+
+@zabtrace.command()
+@shared(*TABULAR, filters=True)
+def elections(asked: Asked) -> int:
+    """List election rounds with their votes, and say why each winner won.
+
+    \b
+    Examples:
+      zabtrace elections incident/
+      zabtrace elections incident/ --format json --from 2026-11-21T00:09:54Z
+    """
+    return _of_history(asked, "elections")
+
+
+@zabtrace.command()
+@shared(*TABULAR, filters=True)
+def epochs(asked: Asked) -> int:
+    """List leaders' epochs: who led, from when to when, and how much of the 32-bit counter was used.
+
+    \b
+    Example:
+      zabtrace epochs incident/
+    """
+    return _of_history(asked, "epochs")
+
+
+@zabtrace.command()
+@shared(*TABULAR, filters=True)
+def syncs(asked: Asked) -> int:
+    """List how each learner was brought up to date: DIFF, TRUNC or SNAP, and what was discarded.
+
+    \b
+    Example:
+      zabtrace syncs incident/ --server 3
+    """
+    return _of_history(asked, "syncs")
+
+
+@zabtrace.command()
+@shared("table", "json")
+@click.option("--start", metavar="1,2,3", help="Only the start of these servers.")
+def predict(asked: Asked, start: str | None) -> int:
+    """Say who would win the next election, how the others would be brought up to date, and which writes would go.
+
+    \b
+    Examples:
+      zabtrace predict incident/
+      zabtrace predict incident/ --start 1,3
+    """
+    from zabtrace.predict import predict as predict_starts
+    from zabtrace.render import answers
+    from zabtrace.render.window import sids
+
+    _check_target(asked)
+    history = asked.history()
+    names = tuple(part.strip() for part in start.split(",")) if start else ()
+    chosen = tuple(sorted(sids(names, history.trace.servers, "--start"))) or None
+    with asked.step("predicting"):
+        put(asked, answers.predict(history, predict_starts(history, chosen)))
+    return 0
+
+
+@zabtrace.command()
+@shared(*TABULAR, filters=True)
+def txns(asked: Asked) -> int:
+    """List the records of the transaction logs, file by file, in the order in which they were written.
+
+    \b
+    Examples:
+      zabtrace txns server-3/ --from 0x100000061
+      zabtrace txns incident/ --format ndjson
+    """
+    return _of_trace(asked, "txns")
+
+
+def _of_trace(asked: Asked, name: str) -> int:
+    from zabtrace.render import answers
+
+    _check_target(asked)
+    trace = asked.trace()
+    put(asked, answers.TRACE[name](trace, asked.window(trace.servers)))
+    return 0
+
+
+@zabtrace.command()
+@shared(*TABULAR, filters=True)
+@click.option("--snapshots", is_flag=True, help="The znodes of every snapshot file, as stored.")
+def tree(asked: Asked, snapshots: bool) -> int:
+    """List the znodes of snapshots.
+
+    \b
+    Example:
+      zabtrace tree --snapshots server-1/ --format ndjson
+    """
+    if not snapshots:
+        raise UsageError(
+            "Replaying a tree from logs is not there yet. The znodes of each snapshot file as stored: zabtrace tree --snapshots EVIDENCE"
+        )
+    from zabtrace.evidence import znodes
+    from zabtrace.render import records
+
+    _check_target(asked)
+    trace = asked.trace()
+    put(asked, records.tree(trace, znodes(asked.evidence, before=asked.before), asked.window(trace.servers)))
+    return 0
+
+
+@zabtrace.command()
+@shared(*TABULAR, filters=True)
+@click.option("--summary", "counted", is_flag=True, help="Count the lines of each log: understood, unknown, foreign, damaged.")
+@click.option("--unknown", is_flag=True, help="Only the messages that were not understood, counted by logger and shape.")
+def events(asked: Asked, counted: bool, unknown: bool) -> int:
+    """List the lines of the server logs and what each was taken for.
+
+    \b
+    Examples:
+      zabtrace events incident/ --summary
+      zabtrace events incident/ --unknown
+      zabtrace events incident/ --server 3 --from 2026-11-21T00:09:54Z
+    """
+    if counted and unknown:
+        raise UsageError("--summary and --unknown are two answers: give one of them.")
+    return _of_trace(asked, "summary" if counted else "unknown" if unknown else "events")
+
+
+def command_names() -> list[str]:
+    """The commands that ``--help`` lists."""
+    return zabtrace.list_commands(click.Context(zabtrace))

@@ -1,0 +1,68 @@
+"""The answer of each command: document, rows, frame and screen put together as a View."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from zabtrace import wording
+from zabtrace.evidence.trace import Trace
+from zabtrace.fates.judgement import Judgement
+from zabtrace.predict import Prediction
+from zabtrace.render import documents, records, screens, stories
+from zabtrace.render.views import View
+from zabtrace.render.window import Window
+from zabtrace.replay.history import History
+
+
+def verify(history: History, judgement: Judgement, *, every: bool, top: int | None, window: Window) -> View:
+    """The verdict and the writes it rests on."""
+    document = documents.verify(history, judgement, every=every, top=top, window=window)
+    frame = documents.listed_writes(judgement, every=every, top=top, window=window)
+    return View(document, "writes", screens.verify(document, top or screens.FEW), frame)
+
+
+def story(history: History, judgement: Judgement, told: int) -> View:
+    """Everything the evidence says about one zxid."""
+    document = stories.story(history, judgement, told)
+    return View(document, "writes", stories.screen(document), judgement.writes.filter(pl.col("zxid") == told))
+
+
+def elections(history: History, window: Window) -> View:
+    """Election rounds."""
+    document = documents.elections(history, window)
+    return View(document, "elections", screens.elections(document), window.narrow(history.elections))
+
+
+def epochs(history: History, window: Window) -> View:
+    """Leader epochs."""
+    document = documents.epochs(history, window)
+    return View(document, "epochs", screens.epochs(document), window.narrow(history.epochs))
+
+
+def syncs(history: History, window: Window) -> View:
+    """Synchronizations."""
+    document = documents.syncs(history, window)
+    return View(document, "syncs", screens.syncs(document), window.narrow(history.syncs))
+
+
+def predict(history: History, prediction: Prediction) -> View:
+    """The next starts."""
+    document = documents.predict(prediction, wording.Names.of(history.trace.servers))
+    return View(document, "starts", screens.predict(document))
+
+
+def events_summary(trace: Trace, window: Window) -> View:
+    """Lines understood and not, per log."""
+    document = documents.events_summary(trace, window)
+    return View(document, "sources", screens.events_summary(document), window.narrow(trace.sources.filter(pl.col("lines").is_not_null())))
+
+
+HISTORY: dict[str, Callable[[History, Window], View]] = {"elections": elections, "epochs": epochs, "syncs": syncs}
+TRACE: dict[str, Callable[[Trace, Window], View]] = {
+    "txns": records.txns,
+    "events": records.events,
+    "unknown": records.unknown,
+    "summary": events_summary,
+}

@@ -1,0 +1,213 @@
+"""The JSON documents, each with ``"format": 1``. Other programs rely on their keys: add keys freely, never rename one.
+
+Strategy: a document is made of rows of frames (``wording.rows``); ``Window`` chooses the rows and ``hidden`` counts the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from zabtrace import wording, zxid
+from zabtrace.evidence.trace import Trace
+from zabtrace.fates.judgement import Judgement
+from zabtrace.predict import Prediction, Start
+from zabtrace.render.window import Window
+from zabtrace.replay.history import History
+
+FORMAT = 1
+Document = dict[str, Any]
+VOTE = ("time", "server", "state", "round", "voted_for", "zxid", "peer_epoch", "seen_by", "source", "line")
+COUNTED = ("lines", "understood", "unknown", "foreign", "damaged")
+_ALL = Window()
+
+
+def verify(history: History, judgement: Judgement, *, every: bool = False, top: int | None = None, window: Window = _ALL) -> Document:
+    """Verdict, counts, and the writes that did not survive (``every``: all); ``top`` keeps the first so many."""
+    names = wording.Names.of(history.trace.servers)
+    writes = listed_writes(judgement, every=every, top=top, window=window)
+    return {
+        "format": FORMAT,
+        "verdict": judgement.verdict,
+        "judged_from": _zxid(judgement.judged_from),
+        "message": judgement.message,
+        "reasons": list(judgement.reasons),
+        "counts": judgement.counts,
+        "in_flight": judgement.in_flight,
+        "counts_by_op": judgement.counts_by_op,
+        "servers": [_server(row, names) for row in judgement.servers],
+        "writes": [write(row) for row in wording.rows(writes.drop("payload_hash"), names)],
+        "ranges": list(wording.rows(judgement.ranges, names)),
+        "clients": list(wording.rows(judgement.clients if every else _unanswered(history.trace, judgement.clients), names)),
+        "hidden": listed_writes(judgement, every=every).height - writes.height,
+    }
+
+
+def listed_writes(judgement: Judgement, *, every: bool, top: int | None = None, window: Window = _ALL) -> pl.DataFrame:
+    """The writes to list, by zxid: those that did not survive, or every one."""
+    chosen = judgement.writes if every else judgement.writes.filter(pl.col("fate") != "survived")
+    shown = window.narrow(chosen.sort("zxid", maintain_order=True))
+    return shown if top is None else shown.head(top)
+
+
+def _zxid(number: int | None) -> str | None:
+    return None if number is None else zxid.text(number)
+
+
+def _server(row: dict[str, Any], names: wording.Names) -> Document:
+    return {**row, "server": names.name(row["server"]), "last_zxid": _zxid(row.get("last_zxid"))}
+
+
+def write(row: Document) -> Document:
+    """A row of WRITES; only a multi has ``ops``."""
+    if row["op"] != "multi":
+        del row["ops"]
+    return row
+
+
+def _unanswered(trace: Trace, clients: pl.DataFrame) -> pl.DataFrame:
+    """The clients' writes that got no certain answer."""
+    unknown = trace.client_ops.filter(pl.col("outcome") == "unknown").select("source", "line")
+    return clients.join(unknown, on=["source", "line"], how="semi")
+
+
+def elections(history: History, window: Window = _ALL) -> Document:
+    """Election rounds with their votes, and the windows in which no write was possible."""
+    names = wording.Names.of(history.trace.servers)
+    shown = window.narrow(history.elections)
+    votes = _votes(history, names)
+    return {
+        "format": FORMAT,
+        "elections": [_election(row, votes.get(row["election"], []), names) for row in wording.rows(shown, names)],
+        "unavailable": unavailable(history, names),
+        "hidden": history.elections.height - shown.height,
+    }
+
+
+def _votes(history: History, names: wording.Names) -> dict[int, list[Document]]:
+    """Votes per election, one for each that was cast; ``seen_by`` lists who printed it, the place is the first that did."""
+    cast = ("election", "server", "state", "round", "voted_for", "zxid", "peer_epoch")
+    merged = history.votes.group_by(*cast, maintain_order=True).agg(
+        pl.col("time").min(), pl.col("seen_by").unique(maintain_order=True).drop_nulls(), pl.col("source", "line").first()
+    )
+    grouped: dict[int, list[Document]] = {}
+    for row in wording.rows(merged.select("election", *VOTE), names):
+        grouped.setdefault(row.pop("election"), []).append(row)
+    return grouped
+
+
+def _election(row: Document, votes: list[Document], names: wording.Names) -> Document:
+    start, end = row["start"], row["end"]
+    return {
+        "id": row["election"],
+        "round": row["round"],
+        "start": start,
+        "end": end,
+        "duration_ms": milliseconds(start, end),
+        "logged_ms": {str(names.name(item["server"])): item["ms"] for item in row["logged_ms"] or ()},
+        **{key: row[key] for key in ("leader", "epoch", "kind", "decided_by", "quorum", "servers")},
+        "votes": votes,
+        "why": row["why"],
+        **{key: row[key] for key in ("source", "line")},
+    }
+
+
+def milliseconds(start: str | None, end: str | None) -> int | None:
+    """Milliseconds between two written times."""
+    if start is None or end is None:
+        return None
+    return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() * 1000)
+
+
+def unavailable(history: History, names: wording.Names) -> list[Document]:
+    """The windows in which no write was possible, and whose clock tells them."""
+    return [
+        {"from": wording.moment(out.start), "to": wording.moment(out.end), "ms": out.ms, "clock": names.name(out.clock)}
+        for out in history.unavailable
+    ]
+
+
+def epochs(history: History, window: Window = _ALL) -> Document:
+    """The leaders' epochs, and how much of the counter each one used."""
+    names = wording.Names.of(history.trace.servers)
+    shown = window.narrow(history.epochs)
+    used = [None if last is None else zxid.counter(last) / zxid.COUNTER_MASK for last in shown["last_zxid"]]
+    rows = [{**row, "counter_used": share} for row, share in zip(wording.rows(shown, names), used, strict=True)]
+    return {"format": FORMAT, "epochs": rows, "hidden": history.epochs.height - shown.height}
+
+
+def syncs(history: History, window: Window = _ALL) -> Document:
+    """How each learner was brought up to date, by epoch, then as the learner saw them."""
+    names = wording.Names.of(history.trace.servers)
+    shown = window.narrow(history.syncs.sort("epoch", maintain_order=True))
+    rows = [sync(row) for row in wording.rows(shown, names)]
+    return {"format": FORMAT, "syncs": rows, "hidden": history.syncs.height - shown.height}
+
+
+def sync(row: Document) -> Document:
+    """A row of SYNCS with what it discarded drawn together."""
+    first, last, count = (row.pop(f"discarded_{part}") for part in ("from", "to", "count"))
+    discarded = None if first is None and last is None and count is None else {"from": first, "to": last, "count": count}
+    why, source, line = (row.pop(key) for key in ("why", "source", "line"))
+    return {**row, "discarded": discarded, "why": why, "source": source, "line": line}
+
+
+def predict(prediction: Prediction, names: wording.Names) -> Document:
+    """What the next start would do, and which disk is the best to rebuild from."""
+    best = prediction.best_to_rebuild_from
+    rebuild = None if best is None else {"server": names.name(best.server), "why": best.why, "would_lose": _zxids(best.would_lose)}
+    return {"format": FORMAT, "starts": [_start(start, names) for start in prediction.starts], "best_to_rebuild_from": rebuild}
+
+
+def _zxids(numbers: Iterable[int]) -> list[str]:
+    return [zxid.text(number) for number in numbers]
+
+
+def _start(start: Start, names: wording.Names) -> Document:
+    learners = [
+        {"server": names.name(one.server), "mode": one.mode, "truncated_to": _zxid(one.truncated_to), "why": one.why}
+        for one in start.learners
+    ]
+    return {
+        "servers": names.name(start.servers),
+        "leader": names.name(start.leader),
+        "why": start.why,
+        "learners": learners,
+        **{key: _zxids(getattr(start, key)) for key in ("discarded", "truncated", "shadowed", "returning", "committed")},
+    }
+
+
+def events_summary(trace: Trace, window: Window = _ALL) -> Document:
+    """Lines of each text log: understood, unknown, foreign and damaged, and per level; the four add up to all lines."""
+    names = wording.Names.of(trace.servers)
+    logs = trace.sources.filter(pl.col("lines").is_not_null())
+    shown = window.narrow(logs)
+    levels = _levels(trace.lines)
+    keys = ("source", "server", "kind", "layout", *COUNTED)
+    sources = [{**{key: row[key] for key in keys}, "by_level": levels.get(row["source"], {})} for row in wording.rows(shown, names)]
+    total: Document = {key: sum(row[key] or 0 for row in sources) for key in COUNTED}
+    total = {**total, "by_level": _added(row["by_level"] for row in sources)}
+    return {"format": FORMAT, "sources": sources, "total": total, "hidden": logs.height - shown.height}
+
+
+def _levels(lines: pl.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
+    size = 1 + pl.col("continued").fill_null(0)
+    known = size.filter(pl.col("kind").is_not_null())
+    counted = lines.group_by("source", "level").agg(size.sum().alias("lines"), known.sum().alias("understood"))
+    levels: dict[str, dict[str, dict[str, int]]] = {}
+    for source, level, total, understood in counted.sort("source", "level").iter_rows():
+        levels.setdefault(source, {})[level or "none"] = {"lines": total, "understood": understood}
+    return levels
+
+
+def _added(levels: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
+    total: dict[str, dict[str, int]] = {}
+    for each in levels:
+        for level, numbers in each.items():
+            into = total.setdefault(level, dict.fromkeys(numbers, 0))
+            for key, number in numbers.items():
+                into[key] += number
+    return total

@@ -1,0 +1,65 @@
+"""The first screen: verdict, servers, epochs, elections, damage, in a few lines."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from zabtrace import wording
+from zabtrace.fates.judgement import Judgement
+from zabtrace.render import documents, screens
+from zabtrace.render.screen import Block, Sentence
+from zabtrace.replay.history import History
+
+LAST = 5
+"""So many elections and epochs are listed, the newest ones."""
+
+
+def blocks(history: History, judgement: Judgement) -> list[Block]:
+    """The summary of everything read."""
+    verified = documents.verify(history, judgement)
+    return [
+        *screens.verdict(verified),
+        *_unavailable(history),
+        screens.grid("Servers", "servers", verified["servers"]),
+        *_newest(screens.epochs(documents.epochs(history)), "epochs"),
+        *_newest(screens.elections(documents.elections(history)), "elections"),
+        *_damage(history),
+        Sentence(read(history)),
+    ]
+
+
+def _newest(found: list[Block], what: str) -> list[Block]:
+    """The last rows of the first grid."""
+    from dataclasses import replace
+
+    from zabtrace.render.screen import Grid
+
+    kept = next(block for block in found if isinstance(block, Grid))
+    sentences: list[Block] = [block for block in found if isinstance(block, Sentence)]
+    hidden = len(kept.rows) - LAST
+    earlier: list[Block] = [Sentence(f"... and {hidden} earlier {what}: zabtrace {what}")] if hidden > 0 else []
+    columns = [pair for pair in kept.columns if pair[0] not in ("first zxid", "observers", "votes", "servers")]
+    return [*sentences, replace(kept, rows=kept.rows[-LAST:], columns=columns), *earlier]
+
+
+def _unavailable(history: History) -> list[Block]:
+    names = wording.Names.of(history.trace.servers)
+    return [Sentence(wording.outage(out, names)) for out in history.unavailable]
+
+
+def _damage(history: History) -> list[Block]:
+    damage = history.trace.damage
+    if damage.is_empty():
+        return []
+    counted = ", ".join(f"{number} {harm or 'unknown'}" for harm, number in damage.group_by("harm").len().sort("harm").iter_rows())
+    first = damage.row(0, named=True)
+    return [Sentence(f"Damage: {damage.height} places ({counted}). First: {wording.place(first)}: {first['reason']}", "bold yellow")]
+
+
+def read(history: History) -> str:
+    """How much was read, and how much of the text was understood."""
+    sources = history.trace.sources
+    unrecognised = sources.filter(pl.col("kind") == "unrecognised").height
+    totals = {key: sources[key].sum() or 0 for key in documents.COUNTED}
+    understood = f"; {totals['understood']:,} of {totals['lines']:,} log lines understood" if totals["lines"] else "; no text log"
+    return f"Read: {sources.height} files ({unrecognised} not recognised){understood}."
