@@ -1,0 +1,28 @@
+"""Whose logger a name is: ZooKeeper's, or that of another program in the same JVM."""
+
+from __future__ import annotations
+
+from zabtrace.grammar.messages import messages
+
+FOREIGN = frozenset({
+    # jetty (the admin server, 3.5 and later; jetty 6 in 3.5.0)
+    "Log", "Server", "ContextHandler", "DefaultSessionIdManager", "HouseKeeper", "ConstraintSecurityHandler", "AbstractConnector",
+    "Slf4jLog", "SecurityHandler", "ServletContextHandler", "ServerConnector", "SessionHandler",
+    # log4j 1.2 at DEBUG
+    "HierarchyDynamicMBean", "LoggerDynamicMBean", "AppenderDynamicMBean", "LayoutDynamicMBean", "AbstractDynamicMBean",
+})  # fmt: skip
+_PACKAGES = ("org.apache.zookeeper.", "o.a.z.")
+
+
+def is_zookeeper(logger: str) -> bool:
+    """Does the grammar know the class, or is it in one of ZooKeeper's packages (abbreviated or relocated ones too)?"""
+    return messages().knows(logger) or logger.startswith(_PACKAGES[1]) or _PACKAGES[0] in logger
+
+
+def is_foreign(logger: str) -> bool:
+    """Another program's logger: of another package, or one of its classes where the package is not printed.
+
+    >>> is_foreign("o.e.j.u.log.Log"), is_foreign("Log"), is_foreign("o.a.z.s.q.Leader"), is_foreign("PatchedLeader")
+    (True, True, False, False)
+    """
+    return not is_zookeeper(logger) and ("." in logger or logger in FOREIGN)
