@@ -198,12 +198,16 @@ MEMBERS_IN_MEMORY = 512 << 20
 """Bytes of one archive's members that are kept in memory; the others are read from the archive again when needed."""
 
 
+PROGRAMS = (".jar", ".war", ".ear", ".whl")
+"""Zip files that nobody packs evidence in."""
+
+
 def members(source: Source) -> list[Source] | None:
     """The files in an archive (tar, compressed or not, and zip), or None where it is none. An unreadable rest is a fault of ``source``."""
     start = source.head(512)
     if start[257:262] == b"ustar":
         return _tar_members(source)
-    return _zip_members(source) if start.startswith(b"PK\x03\x04") and source.stored is None else None
+    return _zip_members(source) if start.startswith(b"PK\x03\x04") and source.path.suffix not in PROGRAMS else None
 
 
 def _member(source: Source, name: str, size: int, stored: Callable[[], IO[bytes]]) -> Source:
@@ -246,8 +250,9 @@ def _tar_member(source: Source, offset: int) -> IO[bytes]:
 
 def _zip_members(source: Source) -> list[Source]:
     try:
-        with zipfile.ZipFile(source.path) as archive:
-            return [_member(source, info.filename, info.file_size, partial(_zip_member, source, info)) for info in archive.infolist() if not info.is_dir()]
+        with zipfile.ZipFile(source.open()) as archive:
+            files = [info for info in archive.infolist() if not info.is_dir()]
+        return [_member(source, info.filename, info.file_size, partial(_zip_member, source, info)) for info in files]
     except (zipfile.BadZipFile, *UNREADABLE) as error:
         source.fault(0, f"the archive cannot be read: {error}")
         return []
@@ -256,7 +261,7 @@ def _zip_members(source: Source) -> list[Source]:
 def _zip_member(source: Source, info: zipfile.ZipInfo) -> IO[bytes]:
     """Open one member. Raises OSError, also where it is encrypted or of a method this Python does not know."""
     try:
-        return zipfile.ZipFile(source.path).open(info)
+        return zipfile.ZipFile(source.open()).open(info)
     except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
         raise OSError(str(error)) from error
 
