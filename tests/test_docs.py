@@ -12,19 +12,20 @@ from zabtrace import cli
 
 TEXT = README.read_text()
 GROUP = next(found for found in vars(cli).values() if isinstance(found, click.Group))
+COMMANDS = sorted(name for name, command in GROUP.commands.items() if not command.hidden)
 # A command's name stands behind the program's, where the program is called: in a line of code or between backticks.
 CALLS = re.compile(r"(?:^ {4,}|^\$ |`)(?:\S*/)?zabtrace ([a-z]+)", re.MULTILINE)
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("sample_logs/**/*.md")])
 
 
-@pytest.mark.parametrize("command", sorted(GROUP.commands))
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_documented(command: str) -> None:
     assert command in CALLS.findall(TEXT)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_shown_exists(document: Path) -> None:
-    assert set(CALLS.findall(document.read_text())) <= set(GROUP.commands)
+    assert set(CALLS.findall(document.read_text())) <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -38,7 +39,7 @@ def test_output_in_the_readme_is_real(command: str, shown_output: str, tmp_path:
     assert output(command, tmp_path) == shown_output, "refresh it: python tests/readme.py"
 
 
-@pytest.mark.parametrize("command", sorted(GROUP.commands))
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command: str) -> None:
     text = GROUP.commands[command].get_help(click.Context(GROUP.commands[command], info_name=command))
     assert f"zabtrace {command} " in text
