@@ -1,0 +1,7 @@
+"""Transaction logs and snapshots as tables, decoded from the jute notation in ``grammars/records.jute``."""
+
+from zabtrace.records.frames import sniff
+from zabtrace.records.snapshot import SnapshotRead, read_snapshot
+from zabtrace.records.txnlog import TxnLogRead, read_txn_log
+
+__all__ = ["SnapshotRead", "TxnLogRead", "read_snapshot", "read_txn_log", "sniff"]

@@ -1,0 +1,71 @@
+"""Damage to data files as rows of DAMAGE: every kind once, with its harm and what to do about it.
+
+``tail`` is what a crash leaves at the end of a file; ``data`` is more than that; ``none`` is only listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from zabtrace import schema
+
+LARGEST_LIST = 1000
+"""Rows kept of one file; one more says how many there were."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way in which a file is damaged: its reason is a format of the values found there."""
+
+    harm: str
+    reason: str
+    next_step: str
+
+
+_COMPARE = "Compare with the other servers' copies of this range; rebuild this server from one of them if it holds records that others lack."
+_CRASH = "Nothing, if the server crashed: a record that was not written whole was never acknowledged by this server."
+_COPY = "Copy the file again from the server; if it is like that there, the server ignores or refuses it."
+
+KINDS: dict[str, Kind] = {
+    "empty_file": Kind("tail", "the file has 0 bytes, a header needs 16", "Delete it on the server: releases before 3.9.3 do not start with it."),
+    "short_header": Kind("tail", "the file header needs 16 bytes, present {present}", "Delete it on the server: it refuses to start with it."),
+    "log_magic": Kind("data", "the magic is {found}, a transaction log begins with 5a4b4c47 (ZKLG): a server refuses to start", _COMPARE),
+    "name": Kind("none", "the file's name says {name}, its first record is {first}", "Find out whether the file was renamed or put together by hand."),
+    "unknown_type": Kind("none", "{count} records of op code {code}, which releases 3.4 to 3.9 do not write", "Tell which ZooKeeper release or fork wrote them."),
+    "checksum": Kind("data", "record {zxid}: Adler-32 of its {length} bytes is {computed}, stored {stored}: a server refuses to start", _COMPARE),
+    "header": Kind("data", "a record's payload needs 32 bytes for its header, present {length}", _COMPARE),
+    "body": Kind("data", "record {zxid}: its checksum is right, but its {length} bytes are no {op}", "Tell which ZooKeeper release or fork wrote it."),
+    "member": Kind("data", "record {zxid}: its checksum is right, but member {index} of the multi is no {op}", "Tell which ZooKeeper release or fork wrote it."),
+    "torn": Kind("tail", "the last record is torn: {needed} bytes needed, {present} present", _CRASH),
+    "end_byte": Kind("data", "the end-of-record byte is {found}, not 0x42: a server takes this for the end of the file. {skipped}", _COMPARE),
+    "length": Kind("data", "a record's length is {length}, {present} bytes are left: not a record. {skipped}", _COMPARE),
+    "hole": Kind("data", "zeros or a damaged frame, and more data behind it: a server takes this for the end of the file. {skipped}", _COMPARE),
+    "many": Kind("data", "{count} further damaged places are not listed", _COMPARE),
+    "empty_snapshot": Kind("tail", "the file has 0 bytes, a header needs 16", "Nothing: the server ignores it and takes an older one."),
+    "snapshot_magic": Kind("data", "the magic is {found}, a snapshot begins with 5a4b534e (ZKSN)", _COPY),
+    "snapshot_body": Kind("data", "the {part} does not fit: {why}", "The server falls back to an older snapshot; keep the logs since then."),
+    "snapshot_seal": Kind("data", "the seal of the {part} does not check: Adler-32 is {computed}, stored {stored}", "The server falls back to an older snapshot."),
+    "snapshot_rest": Kind("data", "{rest} bytes follow the seal of the nodes; 0, 21, 33 or 54 are possible", "The server may fall back to an older snapshot."),
+    "compressed": Kind("data", "the compressed file cannot be read on: {why}", _COPY),
+    "unfinished": Kind("tail", "a snapshot that was not finished: {why}", "Nothing: the server ignores it and takes an older one."),
+}
+
+
+def row(kind: str, offset: int, zxid: int | None = None, **values: Any) -> dict[str, Any]:
+    """One row of DAMAGE: of that kind, at that offset of the uncompressed file, behind the record ``zxid``."""
+    known = KINDS[kind]
+    reason = known.reason.format(**values).strip()
+    return {"offset": offset, "reason": reason, "harm": known.harm, "zxid": zxid, "next_step": known.next_step}
+
+
+def frame(source: str, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    """The rows of one file as DAMAGE, in file order, the list cut where it is longer than anyone reads."""
+    listed = sorted(rows, key=lambda found: found["offset"])
+    if len(listed) > LARGEST_LIST:
+        rest = listed[LARGEST_LIST:]
+        listed = [*listed[:LARGEST_LIST], row("many", rest[0]["offset"], rest[0]["zxid"], count=len(rest))]
+    return schema.frame(schema.DAMAGE, [{**found, "source": source} for found in listed])

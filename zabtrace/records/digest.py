@@ -1,0 +1,49 @@
+"""The tree digest, version 2 (DigestCalculator, 3.6.0+): the sum of a CRC-32 per znode outside of /zookeeper/."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from zabtrace import zxid
+from zabtrace.records.columns import Bytes, Column, Flags, Slices
+
+STAT = (
+    ("czxid", ">i8"), ("mzxid", ">i8"), ("pzxid", ">i8"), ("ctime", ">i8"), ("mtime", ">i8"),
+    ("version", ">i4"), ("cversion", ">i4"), ("aversion", ">i4"), ("ephemeralOwner", ">i8"),
+)  # fmt: skip
+"""The order in which the digest covers a stat, which is not the order on disk."""
+_SYSTEM = b"/zookeeper"
+
+
+def tree_digest(buffer: Bytes, columns: Mapping[str, Column]) -> int:
+    """The digest (signed) of decoded SnapshotNodes."""
+    path, data = columns["path"], columns["data"]
+    assert isinstance(path, Slices) and isinstance(data, Slices)
+    rows = np.flatnonzero(~below_zookeeper(buffer, path, itself=False))
+    stats = np.zeros(rows.size, dtype=np.dtype(list(STAT)))
+    for name, _ in STAT:
+        stats[name] = np.asarray(columns[f"stat.{name}"])[rows]
+    packed, view, crc32 = memoryview(stats.tobytes()), memoryview(buffer), zlib.crc32
+    begins = zip(path.start[rows].tolist(), path.length[rows].tolist(), data.start[rows].tolist(), np.maximum(data.length[rows], 0).tolist(), strict=True)
+    total = 0
+    for place, (name, length, start, size) in enumerate(begins):
+        crc = crc32(view[start : start + size], crc32(view[name : name + length]))
+        total += crc32(packed[60 * place : 60 * place + 60], crc)
+    return zxid.signed(total)
+
+
+def below_zookeeper(buffer: Bytes, path: Column, *, itself: bool) -> Flags:
+    """Which paths lie below /zookeeper; ``itself``: or are it."""
+    assert isinstance(path, Slices)
+    found = path.length >= len(_SYSTEM) + (not itself)
+    rows = np.flatnonzero(found)
+    for place, byte in enumerate(_SYSTEM + b"/"):
+        inside = path.length[rows] > place
+        right = ~inside
+        right[inside] = buffer[path.start[rows[inside]] + place] == byte
+        found[rows[~right]] = False
+        rows = rows[right]
+    return found

@@ -1,0 +1,229 @@
+"""Snapshots as tables: one row of SNAPSHOTS, every znode a row of ZNODES, everything odd a DAMAGE row.
+
+Strategy: the parts are read in the order of FileSnap.serialize, each bounded by the bytes left; every seal is checked against the running Adler-32.
+Positions of the znodes are found by one tight loop, their columns decoded together. ``valid`` is what a server would accept.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from zabtrace import schema
+from zabtrace.grammar import jute
+from zabtrace.records import damage, digest, reference, snappy
+from zabtrace.records.columns import Bytes, Column, Cursor, Ints, Slices, texts
+from zabtrace.records.frames import END_OF_NODES, FILE_HEADER, SEAL, SECTIONS_BY_REST, SNAPPY_MAGIC, SNAPSHOT_MAGIC, name_zxid
+from zabtrace.records.reference import MalformedError
+from zabtrace.source import BUFFER_LIMIT, Source
+
+_INT = struct.Struct(">i")
+_SESSION = 12
+_NODE_FIXED = 68
+"""Bytes of a node behind its data: long acl and StatPersisted."""
+NODE_COLUMNS = {
+    "acl": "acl_id", "stat.czxid": "czxid", "stat.mzxid": "mzxid", "stat.ctime": "ctime", "stat.mtime": "mtime", "stat.version": "version",
+    "stat.cversion": "cversion", "stat.aversion": "aversion", "stat.ephemeralOwner": "ephemeral_owner", "stat.pzxid": "pzxid",
+}  # fmt: skip
+"""jute name, column of ZNODES."""
+
+
+@dataclass(frozen=True)
+class SnapshotRead:
+    """One snapshot as frames of SNAPSHOTS (one row), ZNODES (empty unless asked for) and DAMAGE; server and copy are null."""
+
+    snapshot: pl.DataFrame
+    znodes: pl.DataFrame
+    damage: pl.DataFrame
+
+
+@dataclass
+class _Reading:
+    """What is known of a snapshot while it is read, part by part; reading ends at the first part that does not fit."""
+
+    data: memoryview
+    row: dict[str, Any]
+    at: int = 0
+    nodes: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    summed: tuple[int, int] = (0, 1)
+    """Position up to which, and value of, the running Adler-32."""
+
+    def adler(self, at: int) -> int:
+        begin, value = self.summed
+        self.summed = (at, zlib.adler32(self.data[begin:at], value))
+        return self.summed[1]
+
+
+class _BrokenError(Exception):
+    """A part of the snapshot does not fit; carries its row of DAMAGE."""
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        super().__init__(row["reason"])
+        self.row = row
+
+
+def read_snapshot(source: Source, znodes: bool = False) -> SnapshotRead:
+    """Read a snapshot, with its znodes if asked for. Damage becomes rows; nothing is raised for what the file holds."""
+    data, compression, rows = _uncompressed(source)
+    reading = _Reading(data, {"zxid": name_zxid(source.name, "snapshot"), "compression": compression, "bytes": source.size})
+    if not rows:
+        try:
+            _read_parts(reading)
+        except _BrokenError as broken:
+            rows = [_unfinished(source.name, broken.row)]
+    reading.row |= {"valid": not rows and not source.faults, "reason": _why(source, rows)}
+    columns, buffer = _columns(reading)
+    reading.row |= _facts(columns, buffer)
+    table = schema.frame(schema.SNAPSHOTS, [reading.row | {"source": source.name}])
+    nodes = schema.conform(schema.ZNODES, _table(columns, buffer), source=source.name) if znodes else schema.frame(schema.ZNODES)
+    return SnapshotRead(table, nodes, damage.frame(source.name, rows))
+
+
+def _uncompressed(source: Source) -> tuple[memoryview, str | None, list[dict[str, Any]]]:
+    data = source.buffer()
+    if bytes(data[:8]) != SNAPPY_MAGIC:
+        return data, source.compression, []
+    try:
+        return memoryview(snappy.decompress(data, BUFFER_LIMIT)), "snappy", []
+    except snappy.SnappyError as error:
+        return memoryview(error.decoded), "snappy", [damage.row("compressed", error.offset, why=str(error))]
+
+
+def _unfinished(name: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A snapshot that nobody finished is what a crash leaves (AtomicFileOutputStream): no damage of data."""
+    return damage.row("unfinished", row["offset"], why=row["reason"]) if name.endswith(".tmp") else row
+
+
+def _why(source: Source, rows: list[dict[str, Any]]) -> str | None:
+    reasons = [row["reason"] for row in rows] + [fault.reason for fault in source.faults]
+    return reasons[0] if reasons else None
+
+
+# ---------------------------------------------------------------- the parts, in order
+def _read_parts(reading: _Reading) -> None:
+    _read_header(reading)
+    _read_sessions(reading)
+    _read_acls(reading)
+    _read_nodes(reading)
+    _check_seal(reading, "nodes")
+    _read_sections(reading)
+
+
+def _read_header(reading: _Reading) -> None:
+    data = reading.data
+    if not len(data):
+        raise _BrokenError(damage.row("empty_snapshot", 0))
+    if data[:4] != SNAPSHOT_MAGIC:
+        raise _BrokenError(damage.row("snapshot_magic", 0, found=bytes(data[:4]).hex()))
+    reading.at = FILE_HEADER
+
+
+def _read_sessions(reading: _Reading) -> None:
+    count = _count(reading, "session table", _SESSION)
+    reading.at += 4 + count * _SESSION
+    reading.row["sessions"] = count
+
+
+def _read_acls(reading: _Reading) -> None:
+    kind = jute.records()["SnapshotAcl"]
+    count = _count(reading, "ACL table", reference.smallest(kind))
+    reading.at += 4
+    for _ in range(count):
+        try:
+            _, reading.at = reference.read(kind, reading.data, reading.at)
+        except MalformedError as error:
+            raise _body(reading, "ACL table", str(error)) from error
+
+
+def _read_nodes(reading: _Reading) -> None:
+    """Positions of all nodes up to the end mark."""
+    data, at, size, length_at = reading.data, reading.at, len(reading.data), _INT.unpack_from
+    found: list[int] = []
+    try:
+        while data[at : at + 5] != END_OF_NODES:
+            (path,) = length_at(data, at)
+            (held,) = length_at(data, at + 4 + max(path, 0))
+            after = at + 8 + max(path, 0) + max(held, 0) + _NODE_FIXED
+            if path < 0 or held < -1 or after > size:
+                raise _body(reading, "znode", f"path of {path} and data of {held} bytes, present {size - at}", at)
+            found.append(at)
+            at = after
+    except struct.error as error:
+        raise _body(reading, "znode", f"8 bytes of lengths or the end mark needed, present {size - at}", at) from error
+    finally:
+        reading.nodes = np.array(found, dtype=np.int64)
+    reading.at = at + len(END_OF_NODES)
+
+
+def _read_sections(reading: _Reading) -> None:
+    """What later releases write behind the nodes: the bytes left tell which sections there are."""
+    rest = len(reading.data) - reading.at
+    if rest not in SECTIONS_BY_REST:
+        raise _BrokenError(damage.row("snapshot_rest", reading.at, rest=rest))
+    for section in SECTIONS_BY_REST[rest]:
+        value, reading.at = reference.read(jute.records()[section.record], reading.data, reading.at)
+        reading.row |= {column: value[name] for name, column in section.columns.items()}
+        _check_seal(reading, section.record)
+
+
+def _check_seal(reading: _Reading, part: str) -> None:
+    at, data = reading.at, reading.data
+    if len(data) - at < SEAL:
+        raise _body(reading, f"seal of the {part}", f"{SEAL} bytes needed, present {len(data) - at}")
+    stored = struct.unpack_from(">Q", data, at)[0]
+    computed = reading.adler(at)
+    if stored != computed or data[at + 8 : at + SEAL] != END_OF_NODES:
+        raise _BrokenError(damage.row("snapshot_seal", at, part=part, computed=f"{computed:#x}", stored=f"{stored:#x}"))
+    reading.at += SEAL
+
+
+def _count(reading: _Reading, part: str, smallest: int) -> int:
+    present = len(reading.data) - reading.at - 4
+    if present < 0:
+        raise _body(reading, part, f"4 bytes needed, present {present + 4}")
+    count = int(_INT.unpack_from(reading.data, reading.at)[0])
+    if not 0 <= count * smallest <= present:
+        raise _body(reading, part, f"{count} entries need {count * smallest} bytes, present {present}")
+    return count
+
+
+def _body(reading: _Reading, part: str, why: str, at: int | None = None) -> _BrokenError:
+    return _BrokenError(damage.row("snapshot_body", reading.at if at is None else at, part=part, why=why))
+
+
+# ---------------------------------------------------------------- the znodes
+def _columns(reading: _Reading) -> tuple[dict[str, Column], Bytes]:
+    buffer = np.frombuffer(reading.data, dtype=np.uint8)
+    cursor = Cursor.over(buffer, reading.nodes, np.full(reading.nodes.size, buffer.size))
+    return {"offset": reading.nodes} | cursor.decode(jute.records()["SnapshotNode"]), buffer
+
+
+def _facts(columns: dict[str, Column], buffer: Bytes) -> dict[str, Any]:
+    """Columns of SNAPSHOTS that are sums over the znodes read."""
+    own = ~digest.below_zookeeper(buffer, columns["path"], itself=True)
+    zxids = [np.asarray(columns[f"stat.{name}"])[own].max(initial=-(1 << 63)) for name in ("czxid", "mzxid", "pzxid")]
+    return {
+        "nodes": own.size,
+        "max_zxid": int(max(zxids)) if own.any() else None,
+        "tree_digest": digest.tree_digest(buffer, columns) if own.size else None,
+    }
+
+
+def _table(columns: dict[str, Column], buffer: Bytes) -> pl.DataFrame:
+    path, data = columns["path"], columns["data"]
+    assert isinstance(path, Slices) and isinstance(data, Slices)
+    null = pl.Series(data.length < 0)
+    return pl.DataFrame(
+        [
+            pl.Series("offset", columns["offset"]),
+            texts(buffer, path).replace("", "/").alias("path"),
+            pl.Series("data_offset", data.start).set(null, None),
+            pl.Series("data_len", data.length).set(null, None),
+            *(pl.Series(name, columns[jute_name]) for jute_name, name in NODE_COLUMNS.items()),
+        ]
+    )

@@ -1,0 +1,217 @@
+"""Where the records of a transaction log are: the chain of frames, what breaks it, and where it goes on.
+
+Strategy: follow length fields while they lead to an end-of-record byte; check every Adler-32; where the chain breaks look for the next position that
+is a whole record with a right checksum. What a server does at each place (FileTxnLog.FileTxnIterator.next) is said in ``damage.KINDS``.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from zabtrace.records import damage
+from zabtrace.records.columns import Bytes, Flags, Ints, gather
+from zabtrace.records.frames import END_OF_RECORD, FILE_HEADER, LARGEST_SANE, RECORD_AROUND, RECORD_FRAME, TXN_HEADER
+
+_FRAME = struct.Struct(">qi")
+_LENGTH = struct.Struct(">i")
+_ZXID = struct.Struct(">q")
+SEARCH_BLOCK, LARGEST_BLOCK = 1 << 12, 1 << 22
+MOST_BREAKS = 10_000
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records found: offset of each frame, length of its payload, whether its checksum is right."""
+
+    offset: Ints
+    length: Ints
+    good: Flags
+    damage: list[dict[str, Any]]
+    ending: str
+    """padded, unpadded, torn or damaged."""
+
+
+def walk(data: memoryview) -> Records:
+    """All records of a log; ``damage`` has a row for every break, not for wrong checksums in an unbroken chain."""
+    runs: list[tuple[Ints, Ints, Flags]] = []
+    rows: list[dict[str, Any]] = []
+    search = _Search(data)
+    at, last = FILE_HEADER, _last_byte(data)
+    while True:
+        offset, length, good, stop = _run(data, at, last)
+        runs.append((offset, length, good))
+        zxid = _last_zxid(data, runs)
+        if stop > last:
+            ending = "unpadded" if stop >= len(data) else "padded"
+            break
+        resumed = search.record_after(stop, zxid) if len(rows) < MOST_BREAKS else None
+        if resumed is None:
+            row, whole, ending = _ending(data, stop, last, zxid)
+        else:
+            row, whole = _broken(data, stop, resumed, zxid)
+        rows.append(row)
+        if whole is not None:
+            runs.append((np.array([stop]), np.array([whole]), np.array([True])))
+        if resumed is None:
+            break
+        at = resumed
+    offset, length, good = (np.concatenate(part) for part in zip(*runs, strict=True))
+    return Records(offset, length, good.astype(np.bool_), rows, ending)
+
+
+def checksum(data: memoryview, offset: int, length: int) -> int:
+    """Adler-32 of the payload of the record at ``offset``."""
+    return zlib.adler32(data[offset + RECORD_FRAME : offset + RECORD_FRAME + length])
+
+
+def _run(data: memoryview, at: int, last: int) -> tuple[Ints, Ints, Flags, int]:
+    """The unbroken chain from ``at``: offsets, lengths, checksums right, and where it stops.
+
+    A chain whose last records are all bad and which then breaks has probably left the records: it is cut before them.
+    """
+    found, stop = _chain(data, at)
+    offset = np.array(found, dtype=np.int64)
+    length = np.diff(np.append(offset, stop)) - RECORD_AROUND
+    good = _checked(data, offset, length)
+    trusted = int(np.flatnonzero(good)[-1]) + 1 if good.any() else 0
+    if trusted < offset.size and stop <= last:
+        stop = int(offset[trusted])
+        offset, length, good = offset[:trusted], length[:trusted], good[:trusted]
+    return offset, length, good, stop
+
+
+def _chain(data: memoryview, at: int) -> tuple[list[int], int]:
+    """Offsets of frames that lead to an end-of-record byte, one after the other, and the position behind the last."""
+    found: list[int] = []
+    size, length_at = len(data), _LENGTH.unpack_from
+    while at + RECORD_AROUND < size:
+        (length,) = length_at(data, at + 8)
+        end = at + RECORD_FRAME + length
+        if length <= 0 or end >= size or data[end] != END_OF_RECORD:
+            break
+        found.append(at)
+        at = end + 1
+    return found, at
+
+
+def _checked(data: memoryview, offset: Ints, length: Ints) -> Flags:
+    if not offset.size:
+        return np.zeros(0, dtype=np.bool_)
+    stored = gather(np.frombuffer(data, dtype=np.uint8), offset, ">i8")
+    computed = [zlib.adler32(data[at : at + n]) for at, n in zip((offset + RECORD_FRAME).tolist(), length.tolist(), strict=True)]
+    return np.asarray(stored == np.array(computed, dtype=np.int64))
+
+
+def _last_zxid(data: memoryview, runs: list[tuple[Ints, Ints, Flags]]) -> int | None:
+    for offset, length, good in reversed(runs):
+        sound = np.flatnonzero(good & (length >= TXN_HEADER))
+        if sound.size:
+            return int(_ZXID.unpack_from(data, int(offset[sound[-1]]) + RECORD_FRAME + 12)[0])
+    return None
+
+
+def _last_byte(data: memoryview) -> int:
+    """Position of the last byte that is not zero, -1 where there is none: behind it is padding."""
+    end = len(data)
+    while end > 0:
+        begin = max(0, end - LARGEST_BLOCK)
+        block = np.frombuffer(data[begin:end], dtype=np.uint8)
+        if block.view(np.bool_).any():
+            return begin + int(np.flatnonzero(block)[-1])
+        end = begin
+    return -1
+
+
+def _blocks(data: memoryview, at: int) -> Iterator[tuple[int, Bytes]]:
+    """The file from ``at`` on in growing blocks: a near answer is found soon, a far one without many steps."""
+    size = SEARCH_BLOCK
+    while at < len(data):
+        yield at, np.frombuffer(data[at : at + size], dtype=np.uint8)
+        at += size
+        size = min(size * 2, LARGEST_BLOCK)
+
+
+class _Search:
+    """Looks for the next whole record behind a break; the bytes it may checksum in vain are limited for the whole file."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+        self.buffer = np.frombuffer(data, dtype=np.uint8)
+        self.budget = 4 * len(data) + LARGEST_SANE
+
+    def record_after(self, at: int, zxid: int | None) -> int | None:
+        """The nearest record behind ``at`` that is whole, checks, and whose zxid is not below the last good one."""
+        if at + RECORD_FRAME <= len(self.data):
+            following = at + RECORD_AROUND + _LENGTH.unpack_from(self.data, at + 8)[0]
+            if following > at and self._is_record(following, zxid):
+                return int(following)
+        for begin, block in _blocks(self.data, at):
+            for candidate in self._candidates(begin + 1 + np.flatnonzero(block == END_OF_RECORD)):
+                if self._is_record(int(candidate), zxid):
+                    return int(candidate)
+                if self.budget <= 0:
+                    return None
+        return None
+
+    def _candidates(self, at: Ints) -> Ints:
+        """Those positions whose frame looks sane and leads to an end-of-record byte."""
+        at = at[at + RECORD_AROUND + TXN_HEADER <= len(self.data)]
+        length = gather(self.buffer, at + 8, ">i4").astype(np.int64)
+        end = at + RECORD_FRAME + length
+        sane = (length >= TXN_HEADER) & (end < len(self.data)) & (gather(self.buffer, at, ">i4") == 0)
+        at, end = at[sane], end[sane]
+        return at[self.buffer[end] == END_OF_RECORD]
+
+    def _is_record(self, at: int, zxid: int | None) -> bool:
+        if at + RECORD_AROUND + TXN_HEADER > len(self.data):
+            return False
+        stored, length = _FRAME.unpack_from(self.data, at)
+        if length < TXN_HEADER or at + RECORD_FRAME + length >= len(self.data) or self.data[at + RECORD_FRAME + length] != END_OF_RECORD:
+            return False
+        if zxid is not None and _ZXID.unpack_from(self.data, at + RECORD_FRAME + 12)[0] < zxid:
+            return False
+        self.budget -= length
+        return bool(checksum(self.data, at, length) == stored)
+
+
+def _broken(data: memoryview, at: int, resumed: int, zxid: int | None) -> tuple[dict[str, Any], int | None]:
+    """The damage between ``at`` and the record at ``resumed``, and the length of the record at ``at`` if its payload is intact."""
+    stored, length = _FRAME.unpack_from(data, at)
+    skipped = f"Reading goes on at {resumed}, {resumed - at} bytes further."
+    between = resumed - at - RECORD_AROUND
+    whole = between if between >= TXN_HEADER and checksum(data, at, between) == stored else None
+    if whole == length:
+        skipped = f"The record's checksum is right. Reading goes on at {resumed}."
+    end = at + RECORD_FRAME + length
+    if length > 0 and end < resumed and data[end] != END_OF_RECORD:
+        return damage.row("end_byte", at, zxid, found=hex(data[end]), skipped=skipped), whole
+    if length != 0 or stored:
+        return damage.row("length", at, zxid, length=length, present=len(data) - at - RECORD_FRAME, skipped=skipped), whole
+    return damage.row("hole", at, zxid, skipped=skipped), whole
+
+
+def _ending(data: memoryview, at: int, last: int, zxid: int | None) -> tuple[dict[str, Any], int | None, str]:
+    """What stands behind the last record, where no record follows: a torn one (an ordinary crash), or damage."""
+    present = len(data) - at
+    if present < RECORD_FRAME:
+        return damage.row("torn", at, zxid, needed=RECORD_FRAME, present=present), None, "torn"
+    stored, length = _FRAME.unpack_from(data, at)
+    end = at + RECORD_FRAME + length
+    held = last - at - RECORD_FRAME
+    if data[last] == END_OF_RECORD and held >= TXN_HEADER and checksum(data, at, held) == stored and held != length:
+        skipped = f"With {held} bytes its checksum is right."
+        return damage.row("length", at, zxid, length=length, present=present - RECORD_FRAME, skipped=skipped), held, "damaged"
+    if (length == 0 and last < at + 8) or (TXN_HEADER <= length <= LARGEST_SANE and last < end):
+        return damage.row("torn", at, zxid, needed=max(length, 0) + RECORD_AROUND, present=last + 1 - at), None, "torn"
+    if TXN_HEADER <= length and end < len(data):
+        whole = length if checksum(data, at, length) == stored else None
+        return damage.row("end_byte", at, zxid, found=hex(data[end]), skipped="No record follows."), whole, "damaged"
+    if length:
+        return damage.row("length", at, zxid, length=length, present=present - RECORD_FRAME, skipped="No record follows."), None, "damaged"
+    return damage.row("hole", at, zxid, skipped="No record follows."), None, "damaged"
