@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import polars as pl
 
 from zabtrace import schema
@@ -22,7 +23,7 @@ from zabtrace.grammar.notation import Shape
 HEAD = 12
 """Characters of a message that choose its candidates."""
 ANYWHERE = "anywhere"
-TRACE = "trace_head"
+TRACE = "tracehead"
 _TYPES = schema.types(schema.FIELDS)
 
 
@@ -38,9 +39,9 @@ class Events:
 class _Hit:
     """Rows that one shape took: their row numbers, and their fields where it has any."""
 
-    shape: Shape
+    kind: str
     rows: pl.Series
-    fields: pl.DataFrame | None
+    fields: pl.DataFrame | None = None
 
 
 class Messages:
@@ -50,7 +51,9 @@ class Messages:
         self.grammar = grammar
         self._rules: dict[str, list[Shape]] = defaultdict(list)
         for shape in sorted(grammar.shapes, key=lambda shape: -shape.fixed):
-            self._rules[shape.rule.replace("_", "") if "__" not in shape.rule else _level_rule(shape.rule)].append(shape)
+            name, mark, level = shape.rule.partition("__")
+            self._rules[name.replace("_", "") + mark + level].append(shape)
+        self._ordered: dict[tuple[str | None, str | None], list[Shape]] = {}
         self._candidates: dict[tuple[str | None, str | None, str], tuple[Shape, ...]] = {}
 
     def knows(self, logger: str) -> bool:
@@ -58,38 +61,55 @@ class Messages:
         return class_of(logger) in self._rules
 
     def shapes_for(self, logger: str | None, level: str | None) -> list[Shape]:
-        """The shapes a line of that class and level may have, in the order they are tried. A line without a logger may have any of one class."""
-        name = class_of(logger or "")
-        own = self._rules.get(name, []) + self._rules.get(f"{name}__{(level or '').lower()}", [])
-        return sorted(own, key=lambda shape: -shape.fixed) + self._rules[ANYWHERE]
+        """The shapes a line of that class and level may have, in the order they are tried."""
+        if (logger, level) not in self._ordered:
+            name = class_of(logger or "")
+            own = self._rules.get(name, []) + self._rules.get(f"{name}__{(level or '').lower()}", [])
+            self._ordered[logger, level] = sorted(own, key=lambda shape: -shape.fixed) + self._rules[ANYWHERE]
+        return self._ordered[logger, level]
 
     def candidates(self, logger: str | None, level: str | None, head: str) -> tuple[Shape, ...]:
         """Those of them that begin as ``head`` does (the first HEAD characters of a message)."""
         key = (logger, level, head)
         if key not in self._candidates:
-            self._candidates[key] = tuple(shape for shape in self._ordered(logger, level) if head.startswith(shape.prefix.rstrip()[:HEAD]))
+            shapes = self.shapes_for(logger, level)
+            self._candidates[key] = tuple(shape for shape in shapes if head.startswith(shape.prefix.rstrip()[:HEAD]))
         return self._candidates[key]
-
-    @cache  # noqa: B019 - one instance lives as long as the process
-    def _ordered(self, logger: str | None, level: str | None) -> list[Shape]:
-        return self.shapes_for(logger, level)
 
     def match(self, lines: pl.DataFrame) -> Events:
         """Take each row of ``lines`` (line, level, logger, message) for an event; rows keep their order."""
-        table = lines.select(
-            pl.col("line"), "logger", "level",
-            pl.col("message").str.strip_chars_end(" \t").alias("message"),
-        ).with_row_index("row").with_columns(pl.col("message").str.head(HEAD).alias("head"))  # fmt: skip
-        return _events(lines.height, list(self._hits(table)))
+        message = pl.col("message").str.strip_chars_end(" \t")
+        table = lines.select("line", "logger", "level", message, message.str.head(HEAD).alias("head")).with_row_index("row")
+        literals = self._literals(table["logger"].unique())
+        whole = table.join(literals, on=["logger", "message"], how="left", nulls_equal=True, maintain_order="left")
+        taken = whole.select("row", "literal").drop_nulls()
+        hits = [_Hit(str(kind), part["row"]) for (kind,), part in taken.partition_by("literal", as_dict=True).items()]
+        return _events(lines.height, hits + list(self._hits(whole.filter(pl.col("literal").is_null()))))
 
-    def match_traces(self, lines: pl.DataFrame) -> Events:
-        """Take each row of ``lines`` (line, message: the first line of a stack trace) for an event of rule ``trace_head``."""
-        table = lines.with_row_index("row")
-        shapes = tuple(self._rules.get(TRACE.replace("_", ""), ()))
-        return _events(lines.height, list(_tried(table, shapes)))
+    def match_traces(self, traces: pl.DataFrame) -> Events:
+        """Take each row of ``traces`` (line, message: the first line of a stack trace) for an event of the rule ``trace_head``.
+
+        Kinds without a field have a frame too, of the lines alone: the line's own kind stays that of its message.
+        """
+        table = traces.with_row_index("row")
+        hits = [
+            _Hit(hit.kind, hit.rows, hit.fields if hit.fields is not None else traces[hit.rows].select("line"))
+            for hit in _tried(table, tuple(self._rules[TRACE]))
+        ]
+        return _events(traces.height, hits)
+
+    def _literals(self, loggers: pl.Series) -> pl.DataFrame:
+        """The shapes without a hole, per logger: most lines are such a text, and one join finds them all."""
+        rows: dict[tuple[str | None, str], str] = {}
+        for logger in loggers:
+            for shape in self._rules.get(class_of(logger or ""), []):
+                if shape.literal is not None:
+                    rows.setdefault((logger, shape.literal.rstrip()), shape.kind)
+        found = [(logger, text, kind) for (logger, text), kind in rows.items()]
+        return pl.DataFrame(found, schema={"logger": pl.String, "message": pl.String, "literal": pl.String}, orient="row")
 
     def _hits(self, table: pl.DataFrame) -> Iterator[_Hit]:
-        keys = table.select("logger", "level", "head").unique(maintain_order=True)
+        keys = table.select("logger", "level", "head").unique()
         choices: dict[tuple[Shape, ...], int] = {}
         numbers = [choices.setdefault(self.candidates(*key), len(choices)) for key in keys.iter_rows()]
         keyed = keys.with_columns(pl.Series("choice", numbers, dtype=pl.Int64))
@@ -104,48 +124,51 @@ def _tried(part: pl.DataFrame, shapes: tuple[Shape, ...]) -> Iterator[_Hit]:
         if part.is_empty():
             return
         hit, part = _matched(part, shape)
-        if hit.rows.len():
+        if hit is not None:
             yield hit
 
 
-def _matched(part: pl.DataFrame, shape: Shape) -> tuple[_Hit, pl.DataFrame]:
+def _matched(part: pl.DataFrame, shape: Shape) -> tuple[_Hit | None, pl.DataFrame]:
     """Split ``part`` into the rows that ``shape`` takes, with its fields decoded, and the others."""
-    message = pl.col("message")
-    if not shape.columns:
-        test = message == shape.literal.rstrip() if shape.literal is not None else message.str.contains(_anchored(shape))
-        taken = part.filter(test)
-        return _Hit(shape, taken["row"], None), part.filter(~test) if taken.height else part
-    groups = part.select("row", "line", message.str.extract_groups(_anchored(shape)).alias("found")).unnest("found")
-    test = pl.col(next(iter(shape.columns))).is_not_null()
-    taken = groups.filter(test)
-    fields = taken.select(pl.col("line"), *(decoded(name, terminal) for name, terminal in shape.columns.items()))
-    return _Hit(shape, taken["row"], fields), part.filter(groups.select(~test).to_series()) if taken.height else part
+    message, pattern, groups = part["message"], rf"\A(?:{shape.pattern})\z", None
+    if shape.columns:
+        groups = message.str.extract_groups(pattern).struct.unnest()
+        test = groups[next(iter(shape.columns))].is_not_null()
+    else:
+        test = message == shape.literal.rstrip() if shape.literal is not None else message.str.contains(pattern)
+    if not test.any():
+        return None, part
+    if test.all():
+        return _Hit(shape.kind, part["row"], _decoded(shape, part, groups)), part.clear()
+    taken = part.filter(test)
+    return _Hit(shape.kind, taken["row"], _decoded(shape, taken, groups.filter(test) if groups is not None else None)), part.filter(~test)
 
 
-def _anchored(shape: Shape) -> str:
-    return rf"\A(?:{shape.pattern})\z"
+def _decoded(shape: Shape, part: pl.DataFrame, groups: pl.DataFrame | None) -> pl.DataFrame | None:
+    if groups is None:
+        return None
+    return groups.select(part["line"], *(decoded(name, terminal) for name, terminal in shape.columns.items()))
 
 
 def _events(height: int, hits: list[_Hit]) -> Events:
-    kinds = pl.DataFrame({"row": pl.Series([], dtype=pl.UInt32), "kind": pl.Series([], dtype=pl.String)})
-    if hits:
-        kinds = pl.concat([pl.DataFrame({"row": hit.rows}).with_columns(pl.lit(hit.shape.kind).alias("kind")) for hit in hits])
-    rows = pl.DataFrame({"row": pl.int_range(height, dtype=pl.UInt32, eager=True)})
-    ordered = rows.join(kinds.with_columns(pl.col("row").cast(pl.UInt32)), on="row", how="left", maintain_order="left")
-    return Events(ordered["kind"], _fields(hits))
+    codes = np.zeros(height, dtype=np.uint32)
+    for number, hit in enumerate(hits, 1):
+        codes[hit.rows.to_numpy()] = number
+    kinds = pl.Series("kind", [None, *(hit.kind for hit in hits)], dtype=pl.String).gather(codes)
+    return Events(kinds, _fields(hits))
 
 
 def _fields(hits: list[_Hit]) -> dict[str, pl.DataFrame]:
     found: dict[str, list[pl.DataFrame]] = defaultdict(list)
     for hit in hits:
         if hit.fields is not None:
-            found[hit.shape.kind].append(hit.fields)
+            found[hit.kind].append(hit.fields)
     return {kind: merged(frames) for kind, frames in found.items()}
 
 
 def merged(frames: list[pl.DataFrame]) -> pl.DataFrame:
     """Field frames of one kind as one, its columns in the order of schema.FIELDS, sorted by line."""
-    joined = pl.concat(frames, how="diagonal")
+    joined = pl.concat(frames, how="diagonal") if len(frames) > 1 else frames[0]
     order = ["line", *(name for name in _TYPES if name in joined.columns)]
     return joined.select(order).sort("line")
 
@@ -157,11 +180,6 @@ def class_of(logger: str) -> str:
     'fastleaderelection'
     """
     return logger.rpartition(".")[2].partition("$")[0].lower()
-
-
-def _level_rule(rule: str) -> str:
-    name, _, level = rule.partition("__")
-    return f"{name.replace('_', '')}__{level}"
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,16 +11,12 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.errors import UsageError
 from zabtrace.grammar.layouts import Layout, layouts
-from zabtrace.grammar.messages import Events, merged, messages
-from zabtrace.logs import identity
+from zabtrace.logs import account, identity
+from zabtrace.logs.events import events
 from zabtrace.logs.layout import SAMPLE, find_layout
-from zabtrace.logs.records import Records, finished, split
+from zabtrace.logs.records import CONTINUED, RECORD, finished, split
 from zabtrace.logs.text import Block, Oddity, blocks_of_lines
 from zabtrace.source import Source
-
-BATCH = 500_000
-"""Records that are matched together: enough to make the work per shape cheap, few enough to bound memory."""
-AUDIT = "audit"
 
 
 @dataclass(frozen=True)
@@ -30,11 +26,11 @@ class LogRead:
     lines: pl.DataFrame
     """schema.LINES, every record; ``server`` and ``order`` are null, ``kind`` is null where the grammar does not know it."""
     fields: dict[str, pl.DataFrame]
-    """Per kind: ``line`` and the fields of that kind, typed as in schema.FIELDS."""
+    """Per kind: ``line`` and the fields of that kind, typed as in schema.FIELDS. Kinds of trace heads may stand here alone."""
     layout: str | None
     """Name of its layout, null where no line matches any."""
     summary: dict[str, Any]
-    """lines = understood + unknown + foreign + damaged (physical lines), and by_level: {level: {lines, understood}} without foreign records."""
+    """Physical lines: lines = understood + unknown + foreign + damaged; by_level: {level: {lines, understood}}, foreign left out."""
     damage: pl.DataFrame
     """schema.DAMAGE."""
     sids: Counter[int]
@@ -50,31 +46,31 @@ class _Reading:
     layout: Layout | None
     count: int = 0
     owner: int | None = None
-    records: list[pl.DataFrame] = field(default_factory=list)
-    continued: list[pl.DataFrame] = field(default_factory=list)
+    records: list[pl.DataFrame] = field(default_factory=lambda: [pl.DataFrame(schema=RECORD)])
+    continued: list[pl.DataFrame] = field(default_factory=lambda: [pl.DataFrame(schema=CONTINUED)])
     foreign: int = 0
-    damaged: list[pl.Series] = field(default_factory=list)
+    damaged: list[int] = field(default_factory=list)
     oddities: list[Oddity] = field(default_factory=list)
 
     def add(self, block: Block) -> None:
-        """Take the block's records and remember what its lines are."""
+        """Take the block's records and remember what its other lines are."""
         if self.layout is None:
             self.layout = find_layout(block.lines["text"].head(SAMPLE).to_list())
         part = split(block.lines, self.layout, self.owner)
         self.count += block.lines.height
         self.owner = part.records["line"][-1] if part.records.height else self.owner
-        self._keep(part)
-        self.oddities += block.oddities
-
-    def _keep(self, part: Records) -> None:
         self.records.append(part.records)
         self.continued.append(part.continued)
-        self.foreign += part.foreign.len()
-        self.damaged.append(part.damaged)
+        self.foreign += part.foreign
+        self.damaged += part.damaged
+        self.oddities += block.oddities
 
 
 def read_log(source: Source, zone: str | None = None, layout: str | None = None) -> LogRead:
-    """Read a text log. ``zone`` is the IANA zone of its stamps (default UTC), ``layout`` forces a layout. Raises UsageError for an unknown layout."""
+    """Read a text log; ``zone`` is the IANA zone of its stamps (default UTC), ``layout`` forces a layout of layouts.lark.
+
+    Raises UsageError for an unknown layout. Broken content raises nothing: it is counted, and a row of ``damage``.
+    """
     if layout is not None and layout not in layouts():
         raise UsageError(f"{layout!r} is no layout. Known are: {', '.join(layouts())}.")
     reading = _Reading(layouts()[layout] if layout else None)
@@ -84,87 +80,14 @@ def read_log(source: Source, zone: str | None = None, layout: str | None = None)
 
 
 def _assembled(name: str, reading: _Reading, zone: str) -> LogRead:
-    records, events = _events(reading, zone)
-    lines = records.with_columns(events.kinds.alias("kind"), pl.lit(name).alias("source"))
+    records, fields = events(finished(pl.concat(reading.records), pl.concat(reading.continued), zone))
+    unlaid = [account.NO_LAYOUT] if reading.count and reading.layout is None else []
     return LogRead(
-        lines=schema.conform(schema.LINES, lines),
-        fields=events.fields,
+        lines=schema.conform(schema.LINES, records, source=name),
+        fields=fields,
         layout=reading.layout.name if reading.layout else None,
-        summary=_summary(reading, lines),
-        damage=_damage(name, reading),
-        sids=identity.sids(records, events.fields),
-        version=identity.version(events.fields),
+        summary=account.summary(records, reading.count, reading.foreign, len(reading.damaged)),
+        damage=account.damage(name, reading.oddities + unlaid, reading.damaged),
+        sids=identity.sids(records, fields),
+        version=identity.version(fields),
     )
-
-
-def _events(reading: _Reading, zone: str) -> tuple[pl.DataFrame, Events]:
-    """All records with their continuation, and their events, matched batch by batch."""
-    records = _joined(finished(pl.concat(reading.records), zone), reading.continued) if reading.records else _joined(_nothing(), [])
-    kinds, fields = [], defaultdict(list)
-    for start in range(0, records.height, BATCH):
-        events = _batch(records.slice(start, BATCH))
-        kinds.append(events.kinds)
-        for kind, frame in events.fields.items():
-            fields[kind].append(frame)
-    return records, Events(pl.concat(kinds) if kinds else pl.Series("kind", [], dtype=pl.String), {kind: merged(frames) for kind, frames in fields.items()})
-
-
-def _nothing() -> pl.DataFrame:
-    from zabtrace.logs.records import RECORD
-
-    return finished(pl.DataFrame(schema=RECORD), "UTC")
-
-
-def _joined(records: pl.DataFrame, continued: list[pl.DataFrame]) -> pl.DataFrame:
-    whole = pl.concat(continued) if continued else pl.DataFrame(schema={"owner": pl.Int64, "trace": pl.String, "continued": pl.Int64})
-    whole = whole.group_by("owner", maintain_order=True).agg(pl.col("trace").first(), pl.col("continued").sum())
-    return records.join(whole, left_on="line", right_on="owner", how="left", maintain_order="left").with_columns(pl.col("continued").fill_null(0))
-
-
-def _batch(records: pl.DataFrame) -> Events:
-    """Events of some records. What another program logged is none; a stack trace may say what its record does not."""
-    found = messages().match(records.select("line", "level", "logger", "message"))
-    kinds = pl.select(pl.when(records["foreign"]).then(None).otherwise(found.kinds)).to_series()
-    return Events(kinds, found.fields)
-
-
-def _summary(reading: _Reading, lines: pl.DataFrame) -> dict[str, Any]:
-    size = pl.col("continued") + 1
-    known, foreign = pl.col("kind").is_not_null(), pl.col("foreign")
-    counts = lines.select(
-        size.filter(known & ~foreign).sum().alias("understood"),
-        size.filter(~known & ~foreign).sum().alias("unknown"),
-        size.filter(foreign).sum().alias("foreign"),
-    ).row(0, named=True)  # fmt: skip
-    levels = lines.filter(~foreign).group_by("level").agg(size.sum().alias("lines"), size.filter(known).sum().alias("understood")).sort("level")
-    return {
-        "lines": reading.count,
-        "understood": counts["understood"],
-        "unknown": counts["unknown"],
-        "foreign": counts["foreign"] + reading.foreign,
-        "damaged": sum(part.len() for part in reading.damaged),
-        "by_level": {level: {"lines": total, "understood": understood} for level, total, understood in levels.iter_rows()},
-    }
-
-
-def _damage(name: str, reading: _Reading) -> pl.DataFrame:
-    rows = [{"source": name, "line": odd.line, "reason": odd.reason, "harm": odd.harm, "next_step": odd.next_step} for odd in reading.oddities]
-    damaged = [line for part in reading.damaged for line in part]
-    for first, last in _runs(damaged):
-        where = f"lines {first} to {last} hold" if last > first else "the line holds"
-        reason = f"{where} bytes that are no text, or the rear part of a record whose beginning is gone"
-        rows.append({"source": name, "line": first, "reason": reason, "harm": "data", "next_step": "no event was taken from there; look for another copy of the log"})
-    if reading.count and reading.layout is None:
-        rows.append({"source": name, "line": 1, "reason": "no line has a layout of a ZooKeeper log", "harm": "none", "next_step": "name its layout with --log-pattern, if it is a log"})
-    return schema.frame(schema.DAMAGE, rows)
-
-
-def _runs(numbers: list[int]) -> list[tuple[int, int]]:
-    """Ascending numbers as runs of consecutive ones."""
-    runs: list[tuple[int, int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], number)
-        else:
-            runs.append((number, number))
-    return runs

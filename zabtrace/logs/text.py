@@ -24,12 +24,11 @@ class Oddity:
     reason: str
     harm: str
     next_step: str
-    offset: int | None = None
 
 
 @dataclass(frozen=True)
 class Block:
-    """Physical lines of one block: ``line`` (from 1), ``text``; ``spoiled`` marks text that is not readable as such."""
+    """Physical lines of one block, ``line`` (from 1) and ``text``, and what was wrong with them."""
 
     lines: pl.DataFrame
     oddities: list[Oddity] = field(default_factory=list)
@@ -37,22 +36,22 @@ class Block:
 
 def blocks_of_lines(blocks: Iterable[bytes]) -> Iterator[Block]:
     """All physical lines, as ``text.split("\\n")`` counts them, without an empty last one."""
-    carry, first, skipping, offset, end = b"", 1, False, 0, 0
+    carry, first, skipping, begun = b"", 1, False, False
     for block in blocks:
-        offset, end = end - len(carry), end + len(block)
-        if offset == 0:
-            block, offset = block.removeprefix(_BOM), 0
-        if skipping and b"\n" not in block:
-            continue
-        data = carry + (block[block.index(b"\n") :] if skipping else block)
+        data = block if begun else block.removeprefix(_BOM)
+        begun = True
+        if skipping:
+            if (feed := data.find(b"\n")) < 0:
+                continue
+            data = data[feed:]
+        data = carry + data
         cut = data.rfind(b"\n") + 1
-        whole, carry = data[:cut], data[cut:]
-        skipping = len(carry) > LONGEST
-        if whole:
-            found = _block(whole[:-1], first)
+        if cut:
+            found = _block(data[: cut - 1], first)
             first += found.lines.height
             yield found
-        carry = carry[: LONGEST + 1]
+        carry = data[cut : cut + LONGEST + 1]
+        skipping = len(data) - cut > LONGEST
     if carry:
         yield _block(carry, first)
 
@@ -90,6 +89,6 @@ def _replaced(lines: pl.DataFrame) -> list[Oddity]:
 
 def _shortened(lines: pl.DataFrame, oddities: list[Oddity]) -> pl.DataFrame:
     long = lines.filter(pl.col("text").str.len_bytes() > LONGEST)
-    for line in long["line"].head(100):
-        oddities.append(Oddity(line, f"line of more than {LONGEST} bytes, only its beginning was read", "data", "open the file at this line"))
+    reason = f"line of more than {LONGEST} bytes, only its beginning was read"
+    oddities.extend(Oddity(line, reason, "data", "open the file at this line") for line in long["line"].head(100))
     return lines.with_columns(pl.col("text").str.head(LONGEST)) if long.height else lines
