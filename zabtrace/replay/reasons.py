@@ -1,0 +1,145 @@
+"""Reasons: why an election ended as it did, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from zabtrace import zxid
+from zabtrace.protocol.quorum import Config
+from zabtrace.protocol.vote import Vote
+from zabtrace.replay.handshakes import Sent
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the sentence about an election is made of."""
+
+    kind: str
+    round: int | None
+    leader: int | None
+    epoch: int | None
+    decided_by: str | None
+    winner: Vote | None
+    rival: Vote | None
+    quorum: tuple[int, ...]
+    servers: tuple[int, ...]
+    config: Config
+    candidate: int | None
+    ends: tuple[str, ...]
+
+
+def listed(servers: Iterable[int]) -> str:
+    """Servers by name: 'server 1', 'servers 1, 2 and 3', 'nobody'."""
+    names = [str(server) for server in sorted(servers)]
+    if not names:
+        return "nobody"
+    return f"server {names[0]}" if len(names) == 1 else f"servers {', '.join(names[:-1])} and {names[-1]}"
+
+
+def election(facts: Facts) -> str:
+    """Why it ended as it did."""
+    if facts.kind == "handover":
+        return f"Server {facts.leader} took over without a vote: a reconfiguration named it the new leader{_epoch(facts)}."
+    if facts.kind == "join":
+        shown = f", as {listed(facts.quorum)} told it" if facts.quorum else ""
+        return f"{listed(facts.servers).capitalize()} joined the existing leader {facts.leader}{_epoch(facts, ' of')}{shown}."
+    if facts.leader is None:
+        return _nobody(facts)
+    return f"{_won(facts)}; {_agreement(facts)}{'' if facts.epoch is not None else '; it established no epoch'}."
+
+
+def _won(facts: Facts) -> str:
+    head = f"Server {facts.leader} won" + (f" round {facts.round}" if facts.round is not None else "")
+    mine, its = facts.winner, facts.rival
+    if facts.decided_by is None or mine is None:
+        return f"{head}; the logs do not show the first votes it was compared with"
+    if its is None:
+        return f"{head} alone, with {zxid.text(mine.zxid)} of epoch {mine.peer_epoch}"
+    if facts.decided_by == "sid":
+        same = f"{zxid.text(mine.zxid)} of epoch {mine.peer_epoch}"
+        return f"{head} by server id: its {same} equals server {its.sid}'s, and {mine.sid} is larger"
+    return (
+        f"{head} by {facts.decided_by}: its {zxid.text(mine.zxid)} of epoch {mine.peer_epoch} "
+        f"beats server {its.sid}'s {zxid.text(its.zxid)} of epoch {its.peer_epoch}"
+    )
+
+
+def _agreement(facts: Facts) -> str:
+    config = facts.config
+    verb = "agreed" if len(facts.quorum) > 1 else "is all that is seen to agree"
+    if config.is_quorum(facts.quorum):
+        kind = "groups and weights" if config.groups else f"{len(config.voters)} voters"
+        be = "are" if len(facts.quorum) > 1 else "is"
+        return f"{listed(facts.quorum)} {be} a quorum of {kind}"
+    return f"{listed(facts.quorum)} {verb}" + ("; no configuration names the voters" if not config.voters else "")
+
+
+def _epoch(facts: Facts, word: str = "; it established") -> str:
+    return f"{word} epoch {facts.epoch}" if facts.epoch is not None else ""
+
+
+def _nobody(facts: Facts) -> str:
+    who, config = listed(facts.servers), facts.config
+    be = "were" if len(facts.servers) > 1 else "was"
+    if facts.candidate is not None and facts.candidate not in facts.servers and "went on" in facts.ends:
+        return f"{who.capitalize()} settled on server {facts.candidate}, whose log does not show it leading then."
+    if "went on" in facts.ends:
+        return f"{who.capitalize()} began to follow a leader that no line names, and lost it again."
+    few = f"{who} {be} no quorum of {len(config.voters)} voters" if config.voters and not config.is_quorum(facts.servers) else ""
+    because = f": {few}" if few else ""
+    ending = "then it looked anew" if "looked anew" in facts.ends else "then the log or the process ends"
+    return f"No leader was elected while {who} {be} looking{because}; {ending}."
+
+
+def synchronization(mode: str | None, leader: Sent | None, stood: int | None, kept: int | None, target: int | None) -> str:
+    """Why a learner got a DIFF, TRUNC or SNAP: the rule of LearnerHandler.syncFollower that applied, with its numbers."""
+    place = zxid.text(stood) if stood is not None else "an unknown zxid"
+    if leader is None:
+        to = f" to {zxid.text(target)}" if target is not None else ""
+        return f"The learner, at {place}, says it got a {mode}{to}; no line of its leader says why."
+    unclear = "the learner stood at {place}; the leader's lines do not show which rule applied"
+    rule = next((text for applies, text in SYNC_RULES if applies(mode, leader)), unclear)
+    numbers = {"place": place, "kept": _zxid(kept), "min": _zxid(leader.min_committed), "max": _zxid(leader.max_committed),
+               "last": _zxid(leader.last_processed), "walked": leader.walked or "committedLog", "base": _zxid(leader.snapshot)}  # fmt: skip
+    return f"{mode or 'Synchronized'}: {rule.format(**numbers)}."
+
+
+def _zxid(number: int | None) -> str:
+    return zxid.text(number) if number is not None else "unknown"
+
+
+def _in_log(sent: Sent) -> bool:
+    ends = sent.min_committed, sent.peer_zxid, sent.max_committed
+    return None not in ends and ends[0] <= ends[1] <= ends[2]  # type: ignore[operator]
+
+
+def _below(sent: Sent) -> bool:
+    return sent.peer_zxid is not None and sent.min_committed is not None and sent.peer_zxid < sent.min_committed
+
+
+def _equal(sent: Sent) -> bool:
+    return sent.equal or (sent.peer_zxid is not None and sent.peer_zxid == sent.last_processed)
+
+
+SYNC_RULES: tuple[tuple[Callable[[str | None, Sent], bool], str], ...] = (
+    (lambda mode, s: mode == "SNAP" and s.forced, "the leader is set to send snapshots always (rule 1)"),
+    (lambda mode, s: mode == "SNAP" and s.refused,
+     "the learner's {place} is of another epoch and not in the leader's history, which has entries of a newer epoch behind it: "
+     "no TRUNC across epochs (rule 4), so the snapshot {base}; its log records stay on its disk"),
+    (lambda mode, s: mode == "DIFF" and _equal(s), "the learner's {place} is the leader's last zxid: nothing to send (rule 2)"),
+    (lambda mode, s: mode == "TRUNC",
+     "the learner's {place} is beyond the leader's committedLog, which ends at {max}: it is cut to {kept} (rule 3)"),
+    (lambda mode, s: mode == "TRUNC+DIFF",
+     "the learner's {place} is not in the leader's committedLog {min}..{max}: it is cut to {kept} and sent what follows (rule 4)"),
+    (lambda mode, s: mode == "DIFF" and _in_log(s),
+     "the learner's {place} is in the leader's committedLog {min}..{max}: what follows is sent (rule 4)"),
+    (lambda mode, s: mode == "DIFF" and _below(s),
+     "the learner's {place} is below the leader's committedLog {min}..{max}: what follows is sent from the {walked} (rule 5)"),
+    (lambda mode, s: mode == "DIFF", "the learner's {place} is followed by what the leader's {walked} {min}..{max} holds"),
+    (lambda mode, s: mode == "SNAP" and _below(s),
+     "the learner's {place} is below the leader's committedLog {min}..{max} and the log on disk does not serve: the snapshot {base} (rule 5)"),
+    (lambda mode, s: mode == "SNAP",
+     "the learner's {place} fits no rule for a DIFF or TRUNC with committedLog {min}..{max}: the snapshot {base} (rule 6)"),
+)  # fmt: skip
+"""LearnerHandler.syncFollower in the order of its rules; the first that fits what was printed explains the choice."""
