@@ -1,7 +1,7 @@
 """Bodies of transaction records as columns of TXNS and TXN_OPS, one op code after the other.
 
-Strategy: a jute field has its column in COLUMNS; which record a body is stands in ``opcodes``. Whether a digest follows is told by the bytes left behind
-the body (0 or 12), an older shape by where the body ends, a missing one by its length: the rules of SerializeUtils and of TxnLogEntry.
+Strategy: a jute field has its column in COLUMNS; which record a body is stands in ``opcodes``. Whether a digest follows is told by
+the bytes left behind the body (0 or 12), an older shape by where the body ends, a missing one by its length (SerializeUtils).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.grammar import jute
 from zabtrace.records import acls, opcodes
-from zabtrace.records.columns import Bytes, Column, Cursor, Flags, Ints, Items, Slices, gather, texts
+from zabtrace.records.columns import Bytes, Column, Cursor, Flags, Ints, Items, Slices, gather, numbers, only, texts
 from zabtrace.records.frames import DIGEST_VERSION, TXN_DIGEST
 from zabtrace.records.opcodes import Op
 
@@ -37,7 +37,7 @@ _MEMBER = _ROWS | {"index": pl.Int64, "type": pl.Int64, "op": pl.String, "parsed
 
 @dataclass(frozen=True)
 class Decoded:
-    """Bodies of some records: their columns in row order, the multis' members, which parsed, where the part that all servers share ends."""
+    """Bodies of some records: columns in row order, the multis' members, which parsed, where the part that all servers share ends."""
 
     columns: pl.DataFrame
     members: pl.DataFrame
@@ -106,7 +106,7 @@ def _read_record(name: str, buffer: Bytes, at: Ints, end: Ints, digests: bool) -
 
 
 def _absent(buffer: Bytes, at: Ints, end: Ints) -> Flags:
-    """Bodies that are missing: nothing is left, or only a digest; its version 2 can be no path count, for two paths need more than 12 bytes."""
+    """Bodies that are missing: nothing is left, or only a digest, whose version 2 can be no path count: of 12 bytes, one is a path."""
     digest = end - at == TXN_DIGEST
     first = gather(buffer, np.where(digest, at, 0), ">i4")
     return np.asarray((end == at) | (digest & (first == DIGEST_VERSION)))
@@ -123,9 +123,9 @@ def _choose(use: Flags, yes: Column, no: Column) -> Column:
     if isinstance(yes, Slices) and isinstance(no, Slices):
         return Slices(np.where(use, yes.start, no.start), np.where(use, yes.length, no.length))
     if isinstance(yes, Items) and isinstance(no, Items):
-        whole = (np.where(use, a, b) for a, b in ((yes.start, no.start), (yes.stop, no.stop), (yes.count, no.count)))
-        return Items(*whole, yes.row, yes.index, yes.at)
-    return np.where(use, yes, no)  # type: ignore[arg-type]
+        start, stop, count = (np.where(use, a, b) for a, b in ((yes.start, no.start), (yes.stop, no.stop), (yes.count, no.count)))
+        return Items(start, stop, count, yes.row, yes.index, yes.at)
+    return np.where(use, numbers(yes), numbers(no))
 
 
 # ---------------------------------------------------------------- tables
@@ -147,7 +147,7 @@ def _frame(op: Op, buffer: Bytes, found: _Bodies, rows: Ints) -> pl.DataFrame:
 def _columns(field: str, column: Column, buffer: Bytes, kept: Ints) -> list[pl.Series]:
     """The columns of the tables that one jute field fills."""
     if field in COLUMNS:
-        return [pl.Series(COLUMNS[field], np.asarray(column)[kept])]
+        return [pl.Series(COLUMNS[field], numbers(column)[kept])]
     if field == "path" and isinstance(column, Slices):
         return [texts(buffer, Slices(column.start[kept], column.length[kept])).alias("path")]
     if field == "data" and isinstance(column, Slices):
@@ -160,14 +160,12 @@ def _columns(field: str, column: Column, buffer: Bytes, kept: Ints) -> list[pl.S
 
 def _members(buffer: Bytes, found: _Bodies, rows: Ints) -> pl.DataFrame:
     """The members of multis: one row each, with the columns of their own bodies; ``parsed`` says whether a body is one."""
-    items = found.columns["txns"]
-    assert isinstance(items, Items)
+    items = only(found.columns["txns"], Items)
     of_whole = found.ok[items.row]
     row, index, at = items.row[of_whole], items.index[of_whole], items.at[of_whole]
     cursor = Cursor.over(buffer, at, np.full(at.size, buffer.size))
     member = cursor.decode(jute.records()["Txn"])
-    types, data = member["type"], member["data"]
-    assert isinstance(types, np.ndarray) and isinstance(data, Slices)
+    types, data = numbers(member["type"]), only(member["data"], Slices)
     parsed, frames = np.zeros(types.size, dtype=np.bool_), [pl.DataFrame(schema=_BODY)]
     for op, mine in _by_op(types):
         inner = _read(op, buffer, data.start[mine], data.start[mine] + np.maximum(data.length[mine], 0), digests=False)

@@ -1,13 +1,14 @@
 """Column decoders: all records of one kind at once, straight from the jute notation.
 
-Strategy: a ``Cursor`` holds one position per record in one buffer; each field moves all of them on together with one gather. A record whose bytes
-end too early, or whose lengths are negative, leaves the row's ``ok`` False and its values 0; it never raises. ``reference`` is the specification.
+Strategy: a ``Cursor`` holds one position per record in one buffer; each field moves all of them on together with one gather. A
+record whose bytes end too early, or whose lengths are negative, leaves the row's ``ok`` False and its values 0; it never raises.
+``reference`` is the specification.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,21 @@ class Items:
 
 
 Column: TypeAlias = npt.NDArray[Any] | Slices | Items
+Kind = TypeVar("Kind", Slices, Items)
+
+
+def numbers(column: Column) -> npt.NDArray[Any]:
+    """A column of a fixed-size type as an array."""
+    if isinstance(column, Slices | Items):
+        raise TypeError(f"{type(column).__name__} is no column of numbers")
+    return column
+
+
+def only(column: Column, kind: type[Kind]) -> Kind:
+    """A column that must be of that kind."""
+    if not isinstance(column, kind):
+        raise TypeError(f"{type(column).__name__} is not {kind.__name__}")
+    return column
 
 
 @dataclass
@@ -121,7 +137,7 @@ class Cursor:
 
     def _walk(self, item: jute.Type, row: int, first: int, count: int) -> tuple[Ints, Ints, Ints]:
         starts = []
-        data, at, end = memoryview(self.buffer), int(self.at[row]), int(self.end[row])
+        data, at, end = self.buffer.data, int(self.at[row]), int(self.end[row])
         try:
             for _ in range(first, count):
                 begun = at

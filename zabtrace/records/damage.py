@@ -26,36 +26,38 @@ class Kind:
     next_step: str
 
 
-_COMPARE = "Compare with the other servers' copies of this range; rebuild this server from one of them if it holds records that others lack."
+_COMPARE = "Compare with the other servers' logs of this range before this server is rebuilt from one of them."
 _CRASH = "Nothing, if the server crashed: a record that was not written whole was never acknowledged by this server."
+_OLDER = "The server takes an older snapshot and replays the logs since then: keep both."
+_FOREIGN = "Tell which ZooKeeper release or fork wrote it."
 _COPY = "Copy the file again from the server; if it is like that there, the server ignores or refuses it."
 
 KINDS: dict[str, Kind] = {
-    "empty_file": Kind("tail", "the file has 0 bytes, a header needs 16", "Delete it on the server: releases before 3.9.3 do not start with it."),
-    "short_header": Kind("tail", "the file header needs 16 bytes, present {present}", "Delete it on the server: it refuses to start with it."),
+    "empty_file": Kind("tail", "the file has 0 bytes, a header needs 16", "Delete it on the server: before 3.9.3 it does not start with it."),
+    "short_header": Kind("tail", "the file header needs 16 bytes, present {present}", "Delete it on the server: it does not start with it."),
     "log_magic": Kind("data", "the magic is {found}, a transaction log begins with 5a4b4c47 (ZKLG): a server refuses to start", _COMPARE),
-    "name": Kind("none", "the file's name says {name}, its first record is {first}", "Find out whether the file was renamed or put together by hand."),
-    "unknown_type": Kind("none", "{count} records of op code {code}, which releases 3.4 to 3.9 do not write", "Tell which ZooKeeper release or fork wrote them."),
-    "checksum": Kind("data", "record {zxid}: Adler-32 of its {length} bytes is {computed}, stored {stored}: a server refuses to start", _COMPARE),
+    "name": Kind("none", "the file's name says {name}, its first record is {first}", "Find out whether the file was renamed or cut by hand."),
+    "unknown_type": Kind("none", "{count} records of op code {code}, which releases 3.4 to 3.9 do not write", _FOREIGN),
+    "checksum": Kind("data", "record {record}: Adler-32 of {length} bytes is {computed}, stored {stored}: a server refuses to start", _COMPARE),
     "header": Kind("data", "a record's payload needs 32 bytes for its header, present {length}", _COMPARE),
-    "body": Kind("data", "record {zxid}: its checksum is right, but its {length} bytes are no {op}", "Tell which ZooKeeper release or fork wrote it."),
-    "member": Kind("data", "record {zxid}: its checksum is right, but member {index} of the multi is no {op}", "Tell which ZooKeeper release or fork wrote it."),
+    "body": Kind("data", "record {record}: its checksum is right, but its {length} bytes are no {op}", _FOREIGN),
+    "member": Kind("data", "record {record}: its checksum is right, but member {index} of the multi is no {op}", _FOREIGN),
     "torn": Kind("tail", "the last record is torn: {needed} bytes needed, {present} present", _CRASH),
-    "end_byte": Kind("data", "the end-of-record byte is {found}, not 0x42: a server takes this for the end of the file. {skipped}", _COMPARE),
+    "end_byte": Kind("data", "the end-of-record byte is {found}, not 0x42: a server ends the file here. {skipped}", _COMPARE),
     "length": Kind("data", "a record's length is {length}, {present} bytes are left: not a record. {skipped}", _COMPARE),
-    "hole": Kind("data", "zeros or a damaged frame, and more data behind it: a server takes this for the end of the file. {skipped}", _COMPARE),
+    "hole": Kind("data", "zeros, and more data behind them: a server ends the file here. {skipped}", _COMPARE),
     "many": Kind("data", "{count} further damaged places are not listed", _COMPARE),
-    "empty_snapshot": Kind("tail", "the file has 0 bytes, a header needs 16", "Nothing: the server ignores it and takes an older one."),
+    "empty_snapshot": Kind("data", "the file has 0 bytes, a snapshot's header needs 16", _OLDER),
     "snapshot_magic": Kind("data", "the magic is {found}, a snapshot begins with 5a4b534e (ZKSN)", _COPY),
-    "snapshot_body": Kind("data", "the {part} does not fit: {why}", "The server falls back to an older snapshot; keep the logs since then."),
-    "snapshot_seal": Kind("data", "the seal of the {part} does not check: Adler-32 is {computed}, stored {stored}", "The server falls back to an older snapshot."),
-    "snapshot_rest": Kind("data", "{rest} bytes follow the seal of the nodes; 0, 21, 33 or 54 are possible", "The server may fall back to an older snapshot."),
+    "snapshot_body": Kind("data", "the {part} does not fit: {why}", _OLDER),
+    "snapshot_seal": Kind("data", "the seal of the {part} does not check: Adler-32 is {computed}, stored {stored}", _OLDER),
+    "snapshot_rest": Kind("data", "{rest} bytes follow the seal of the nodes; 0, 21, 33 or 54 are possible", _OLDER),
     "compressed": Kind("data", "the compressed file cannot be read on: {why}", _COPY),
     "unfinished": Kind("tail", "a snapshot that was not finished: {why}", "Nothing: the server ignores it and takes an older one."),
 }
 
 
-def row(kind: str, offset: int, zxid: int | None = None, **values: Any) -> dict[str, Any]:
+def row(kind: str, offset: int, zxid: int | None = None, **values: object) -> dict[str, Any]:
     """One row of DAMAGE: of that kind, at that offset of the uncompressed file, behind the record ``zxid``."""
     known = KINDS[kind]
     reason = known.reason.format(**values).strip()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from zabtrace import zxid
-from zabtrace.records.columns import Bytes, Column, Flags, Slices
+from zabtrace.records.columns import Bytes, Column, Flags, Slices, numbers, only
 
 STAT = (
     ("czxid", ">i8"), ("mzxid", ">i8"), ("pzxid", ">i8"), ("ctime", ">i8"), ("mtime", ">i8"),
@@ -20,24 +20,22 @@ _SYSTEM = b"/zookeeper"
 
 def tree_digest(buffer: Bytes, columns: Mapping[str, Column]) -> int:
     """The digest (signed) of decoded SnapshotNodes."""
-    path, data = columns["path"], columns["data"]
-    assert isinstance(path, Slices) and isinstance(data, Slices)
+    path, data = only(columns["path"], Slices), only(columns["data"], Slices)
     rows = np.flatnonzero(~below_zookeeper(buffer, path, itself=False))
     stats = np.zeros(rows.size, dtype=np.dtype(list(STAT)))
     for name, _ in STAT:
-        stats[name] = np.asarray(columns[f"stat.{name}"])[rows]
-    packed, view, crc32 = memoryview(stats.tobytes()), memoryview(buffer), zlib.crc32
-    begins = zip(path.start[rows].tolist(), path.length[rows].tolist(), data.start[rows].tolist(), np.maximum(data.length[rows], 0).tolist(), strict=True)
-    total = 0
-    for place, (name, length, start, size) in enumerate(begins):
-        crc = crc32(view[start : start + size], crc32(view[name : name + length]))
-        total += crc32(packed[60 * place : 60 * place + 60], crc)
+        stats[name] = numbers(columns[f"stat.{name}"])[rows]
+    packed, view, crc32 = memoryview(stats.tobytes()), buffer.data, zlib.crc32
+    ranges = np.stack([path.start, path.start + path.length, data.start, data.start + np.maximum(data.length, 0)])[:, rows]
+    total, at = 0, 0
+    for name, name_end, start, end in zip(*ranges.tolist(), strict=True):
+        total += crc32(packed[at : at + 60], crc32(view[start:end], crc32(view[name:name_end])))
+        at += 60
     return zxid.signed(total)
 
 
-def below_zookeeper(buffer: Bytes, path: Column, *, itself: bool) -> Flags:
+def below_zookeeper(buffer: Bytes, path: Slices, *, itself: bool) -> Flags:
     """Which paths lie below /zookeeper; ``itself``: or are it."""
-    assert isinstance(path, Slices)
     found = path.length >= len(_SYSTEM) + (not itself)
     rows = np.flatnonzero(found)
     for place, byte in enumerate(_SYSTEM + b"/"):

@@ -1,7 +1,7 @@
 """A 64-bit hash of byte ranges, all at once, the same in every process, release and machine.
 
-Strategy: ranges are read as little-endian words of 8 bytes, the last one filled up with zeros, and mixed word by word (multiply, fold) over all
-ranges together; what is longer than LONG is hashed one by one. Not for adversaries: equal hashes of different payloads need 2**32 of them by chance.
+Strategy: ranges are read as little-endian words of 8 bytes, the last one filled up with zeros, and mixed word by word (multiply,
+fold) over all ranges together; what is longer than LONG is hashed one by one. Made against chance, not against an adversary.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The reference reader and writer: one record at a time, straight from the jute notation.
 
 Strategy: interpret a type over a buffer and a position. Values are what jute's types mean: int, float, bool, bytes for ustring and
-buffer alike (a ustring is not always UTF-8), list, and dict for a record; None for a null string, buffer or vector.
-The column decoders of ``columns`` must agree with it, and it decodes what is distinct or rare.
+buffer alike (a ustring is not always UTF-8), list, and dict for a record; None for a null string, buffer or vector. The
+column decoders of ``columns`` must agree with it, and it decodes what is distinct or rare.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Snapshots as tables: one row of SNAPSHOTS, every znode a row of ZNODES, everything odd a DAMAGE row.
 
-Strategy: the parts are read in the order of FileSnap.serialize, each bounded by the bytes left; every seal is checked against the running Adler-32.
-Positions of the znodes are found by one tight loop, their columns decoded together. ``valid`` is what a server would accept.
+Strategy: the parts are read in the order of FileSnap.serialize, each bounded by the bytes left; every seal is checked against the
+running Adler-32. Positions of the znodes are found by one tight loop, their columns decoded together. ``valid`` is what a server
+would accept.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.grammar import jute
 from zabtrace.records import damage, digest, reference, snappy
-from zabtrace.records.columns import Bytes, Column, Cursor, Ints, Slices, texts
+from zabtrace.records.columns import Bytes, Column, Cursor, Ints, Slices, numbers, only, texts
 from zabtrace.records.frames import END_OF_NODES, FILE_HEADER, SEAL, SECTIONS_BY_REST, SNAPPY_MAGIC, SNAPSHOT_MAGIC, name_zxid
 from zabtrace.records.reference import MalformedError
 from zabtrace.source import BUFFER_LIMIT, Source
@@ -205,8 +206,8 @@ def _columns(reading: _Reading) -> tuple[dict[str, Column], Bytes]:
 
 def _facts(columns: dict[str, Column], buffer: Bytes) -> dict[str, Any]:
     """Columns of SNAPSHOTS that are sums over the znodes read."""
-    own = ~digest.below_zookeeper(buffer, columns["path"], itself=True)
-    zxids = [np.asarray(columns[f"stat.{name}"])[own].max(initial=-(1 << 63)) for name in ("czxid", "mzxid", "pzxid")]
+    own = ~digest.below_zookeeper(buffer, only(columns["path"], Slices), itself=True)
+    zxids = [numbers(columns[f"stat.{name}"])[own].max(initial=-(1 << 63)) for name in ("czxid", "mzxid", "pzxid")]
     return {
         "nodes": own.size,
         "max_zxid": int(max(zxids)) if own.any() else None,
@@ -215,15 +216,14 @@ def _facts(columns: dict[str, Column], buffer: Bytes) -> dict[str, Any]:
 
 
 def _table(columns: dict[str, Column], buffer: Bytes) -> pl.DataFrame:
-    path, data = columns["path"], columns["data"]
-    assert isinstance(path, Slices) and isinstance(data, Slices)
+    path, data = only(columns["path"], Slices), only(columns["data"], Slices)
     null = pl.Series(data.length < 0)
     return pl.DataFrame(
         [
-            pl.Series("offset", columns["offset"]),
+            pl.Series("offset", numbers(columns["offset"])),
             texts(buffer, path).replace("", "/").alias("path"),
             pl.Series("data_offset", data.start).set(null, None),
             pl.Series("data_len", data.length).set(null, None),
-            *(pl.Series(name, columns[jute_name]) for jute_name, name in NODE_COLUMNS.items()),
+            *(pl.Series(name, numbers(columns[jute_name])) for jute_name, name in NODE_COLUMNS.items()),
         ]
     )

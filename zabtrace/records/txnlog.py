@@ -1,7 +1,7 @@
 """Transaction logs as tables: every record a row, every member of a multi a row, everything odd a DAMAGE row.
 
-Strategy: ``walk`` finds the frames; header and bodies are decoded as columns from the jute notation, one op code after the other, in chunks; a jute
-field has its column in COLUMNS. Whether a digest follows a body is told by the bytes left (on disk: 0 or 12), older shapes by where the body ends.
+Strategy: ``walk`` finds the frames and what breaks their chain; header and bodies are decoded as columns, chunk by chunk. A record
+whose checksum is wrong is a row as well as damage where its body can be read, and only damage where it cannot.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import polars as pl
 from zabtrace import schema, zxid
 from zabtrace.grammar import jute
 from zabtrace.records import bodies, damage, hashing, opcodes, walk
-from zabtrace.records.columns import Bytes, Cursor, Flags, Ints, gather
-from zabtrace.records.frames import FILE_HEADER, LOG_MAGIC, RECORD_FRAME, TXN_HEADER, name_zxid
+from zabtrace.records.columns import Bytes, Cursor, Flags, Ints, gather, numbers
+from zabtrace.records.frames import FILE_HEADER, LOG_MAGIC, RECORD_AROUND, RECORD_FRAME, TXN_HEADER, name_zxid
 from zabtrace.source import Source
 
 CHUNK = 1 << 16
@@ -39,7 +39,7 @@ def read_txn_log(source: Source) -> TxnLogRead:
     data = source.buffer()
     rows = _header_damage(data)
     records = walk.walk(data) if len(data) > FILE_HEADER else _no_records()
-    rows += records.damage
+    rows += records.damage if records.offset.size or not rows else []  # a foreign file is damaged once, at its magic
     buffer = np.frombuffer(data, dtype=np.uint8)
     parts = [_chunk(buffer, records, begin, rows) for begin in range(0, records.offset.size, CHUNK)]
     txns = pl.concat([part[0] for part in parts]) if parts else schema.frame(schema.TXNS)
@@ -72,7 +72,7 @@ def _file(name: str, size: int, txns: pl.DataFrame, ending: str) -> pl.DataFrame
     """The row of TXN_FILES."""
     good = txns.filter("checksum_ok")
     first, last = (good["zxid"][0], good["zxid"][-1]) if good.height else (None, None)
-    end = good["offset"][-1] + good["payload_len"][-1] + RECORD_FRAME + 1 if good.height else min(size, FILE_HEADER)
+    end = good["offset"][-1] + good["payload_len"][-1] + RECORD_AROUND if good.height else min(size, FILE_HEADER)
     row = {
         "name_zxid": name_zxid(name, "log"), "first_zxid": first, "last_zxid": last, "records": good.height, "end": end, "bytes": size,
         "ending": ending if txns.height or ending not in ("padded", "unpadded") else "empty",
@@ -88,20 +88,22 @@ def _misnamed(file: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _unknown_types(txns: pl.DataFrame) -> list[dict[str, Any]]:
-    counted = txns.filter(~pl.col("type").is_in(list(opcodes.BY_CODE)) & pl.col("checksum_ok")).group_by("type").agg(pl.len(), pl.col("offset").min(), pl.col("zxid").first())
-    return [damage.row("unknown_type", row["offset"], row["zxid"], count=row["len"], code=row["type"]) for row in counted.iter_rows(named=True)]
+    unknown = txns.filter(~pl.col("type").is_in(list(opcodes.BY_CODE)) & pl.col("checksum_ok"))
+    counted = unknown.group_by("type", maintain_order=True).agg(pl.len(), pl.first("offset", "zxid"))
+    return [damage.row("unknown_type", offset, at, count=count, code=code) for code, count, offset, at in counted.iter_rows()]
 
 
 # ---------------------------------------------------------------- records
 def _chunk(buffer: Bytes, records: walk.Records, begin: int, rows: list[dict[str, Any]]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """TXNS and TXN_OPS of the records from ``begin`` on; appends what is odd about them to ``rows``."""
-    offset, length, good = (part[begin : begin + CHUNK] for part in (records.offset, records.length, records.good))
+    chunk = slice(begin, begin + CHUNK)
+    offset, length, good = records.offset[chunk], records.length[chunk], records.good[chunk]
     rows += _bad_payloads(buffer, offset, length, good)
     kept = length >= TXN_HEADER
     offset, length, good = offset[kept], length[kept], good[kept]
     begins = offset + RECORD_FRAME
     cursor = Cursor.over(buffer, begins, begins + length)
-    header = {name: np.asarray(column) for name, column in cursor.decode(jute.records()["TxnHeader"]).items()}
+    header = {name: numbers(column) for name, column in cursor.decode(jute.records()["TxnHeader"]).items()}
     found = bodies.decode(buffer, header["type"], cursor.at, cursor.end)
     txns = pl.DataFrame(
         {
@@ -126,32 +128,34 @@ def _times(milliseconds: Ints) -> pl.Series:
 
 def _bad_payloads(buffer: Bytes, offset: Ints, length: Ints, good: Flags) -> list[dict[str, Any]]:
     """Records whose checksum is wrong, and whole ones too short for a header."""
+    bad = np.flatnonzero(~good | (length < TXN_HEADER))
+    if not bad.size:
+        return []
+    headed = np.flatnonzero(length >= TXN_HEADER)
+    zxids = np.zeros(offset.size, dtype=np.int64)
+    zxids[headed] = gather(buffer, offset[headed] + RECORD_FRAME + 12, ">i8")
+    last_good = np.maximum.accumulate(np.where(good & (length >= TXN_HEADER), np.arange(offset.size), -1))
     rows = []
-    for place in np.flatnonzero(~good | (length < TXN_HEADER)):
-        at, size, before = int(offset[place]), int(length[place]), _zxid_before(buffer, offset, good & (length >= TXN_HEADER), int(place))
+    for place in bad:
+        at, size = int(offset[place]), int(length[place])
+        before = int(zxids[last_good[place]]) if last_good[place] >= 0 else None
         if good[place]:
             rows.append(damage.row("header", at, before, length=size))
             continue
-        computed, stored = walk.checksum(memoryview(buffer), at, size), int(gather(buffer, np.array([at]), ">u8")[0])
-        written = zxid.text(int(gather(buffer, np.array([at + RECORD_FRAME + 12]), ">i8")[0])) if size >= TXN_HEADER else "without header"
-        rows.append(damage.row("checksum", at, before, zxid=written, length=size, computed=f"{computed:#x}", stored=f"{stored:#x}"))
+        record = zxid.text(int(zxids[place])) if size >= TXN_HEADER else "without header"
+        stored, computed = (zxid.text(n) for n in (walk.stored_checksum(buffer.data, at), walk.checksum(buffer.data, at, size)))
+        rows.append(damage.row("checksum", at, before, record=record, length=size, computed=computed, stored=stored))
     return rows
-
-
-def _zxid_before(buffer: Bytes, offset: Ints, sound: Flags, place: int) -> int | None:
-    """zxid of the last sound record before that one, in this chunk."""
-    before = np.flatnonzero(sound[:place])
-    return int(gather(buffer, offset[before[-1:]] + RECORD_FRAME + 12, ">i8")[0]) if before.size else None
 
 
 def _malformed(txns: pl.DataFrame, ops: pl.DataFrame) -> list[dict[str, Any]]:
     """Records and members of multis whose checksum is right, but whose body is not what their op code says."""
     records = [
-        damage.row("body", row["offset"], row["zxid"], zxid=zxid.text(row["zxid"]), length=row["payload_len"], op=row["op"])
+        damage.row("body", row["offset"], row["zxid"], record=zxid.text(row["zxid"]), length=row["payload_len"], op=row["op"])
         for row in txns.select("offset", "zxid", "payload_len", "op").iter_rows(named=True)
     ]
     members = [
-        damage.row("member", row["offset"], row["zxid"], zxid=zxid.text(row["zxid"]), index=row["index"], op=row["op"])
+        damage.row("member", row["offset"], row["zxid"], record=zxid.text(row["zxid"]), index=row["index"], op=row["op"])
         for row in ops.select("offset", "zxid", "index", "op").iter_rows(named=True)
     ]
     return records + members

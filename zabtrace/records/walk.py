@@ -1,7 +1,8 @@
 """Where the records of a transaction log are: the chain of frames, what breaks it, and where it goes on.
 
-Strategy: follow length fields while they lead to an end-of-record byte; check every Adler-32; where the chain breaks look for the next position that
-is a whole record with a right checksum. What a server does at each place (FileTxnLog.FileTxnIterator.next) is said in ``damage.KINDS``.
+Strategy: follow length fields while they lead to an end-of-record byte; check every Adler-32; where the chain breaks look for the
+next position that is a whole record with a right checksum. What a server does there (FileTxnLog.FileTxnIterator.next) is said in
+``damage.KINDS``.
 """
 
 from __future__ import annotations
@@ -63,6 +64,11 @@ def walk(data: memoryview) -> Records:
         at = resumed
     offset, length, good = (np.concatenate(part) for part in zip(*runs, strict=True))
     return Records(offset, length, good.astype(np.bool_), rows, ending)
+
+
+def stored_checksum(data: memoryview, offset: int) -> int:
+    """The checksum field of the record at ``offset``: a long of which the upper half is zero."""
+    return int(_FRAME.unpack_from(data, offset)[0])
 
 
 def checksum(data: memoryview, offset: int, length: int) -> int:
@@ -166,7 +172,8 @@ class _Search:
         end = at + RECORD_FRAME + length
         sane = (length >= TXN_HEADER) & (end < len(self.data)) & (gather(self.buffer, at, ">i4") == 0)
         at, end = at[sane], end[sane]
-        return at[self.buffer[end] == END_OF_RECORD]
+        found: Ints = at[self.buffer[end] == END_OF_RECORD]
+        return found
 
     def _is_record(self, at: int, zxid: int | None) -> bool:
         if at + RECORD_AROUND + TXN_HEADER > len(self.data):
@@ -209,7 +216,7 @@ def _ending(data: memoryview, at: int, last: int, zxid: int | None) -> tuple[dic
         return damage.row("length", at, zxid, length=length, present=present - RECORD_FRAME, skipped=skipped), held, "damaged"
     if (length == 0 and last < at + 8) or (TXN_HEADER <= length <= LARGEST_SANE and last < end):
         return damage.row("torn", at, zxid, needed=max(length, 0) + RECORD_AROUND, present=last + 1 - at), None, "torn"
-    if TXN_HEADER <= length and end < len(data):
+    if length >= TXN_HEADER and end < len(data):
         whole = length if checksum(data, at, length) == stored else None
         return damage.row("end_byte", at, zxid, found=hex(data[end]), skipped="No record follows."), whole, "damaged"
     if length:
