@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from zabtrace import schema
+from zabtrace.source import Source
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,14 @@ class Trace:
     damage: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.DAMAGE))
     unordered: tuple[int, ...] = ()
     """Servers of which several copies were given whose order nothing proves: their copies all count as newest."""
+    files: Mapping[str, Source] = field(default_factory=dict)
+    """Data files by their name, for the bytes that the tables only point to."""
+
+    def data(self, source: str, offset: int | None, length: int | None) -> bytes | None:
+        """Znode data that a row points to (``data_offset``, ``data_len``), or None where they are null or the file is not at hand."""
+        if offset is None or length is None or source not in self.files:
+            return None
+        return bytes(self.files[source].buffer()[offset : offset + length])
 
     def events(self, *kinds: str) -> pl.DataFrame:
         """Lines of these kinds with all their fields (columns of LINES, then of FIELDS that occur), in file order per server."""

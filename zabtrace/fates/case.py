@@ -1,0 +1,49 @@
+"""The Case: what the labels, the sentences and the verdict are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from zabtrace.fates.committed import Proof, proofs
+from zabtrace.fates.cuts import Cut, cuts, established
+from zabtrace.fates.never import End, ends
+from zabtrace.fates.outlook import Outlook, outlook
+from zabtrace.replay.disks import chains
+from zabtrace.replay.history import History
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that the labels, the sentences and the verdict are made from."""
+
+    history: History
+    chains: pl.DataFrame
+    newest: pl.DataFrame
+    """server, copy of every newest copy; both copies of a server whose order is not proved."""
+    epochs: tuple[int, ...]
+    cuts: Mapping[int, Cut]
+    proofs: tuple[Proof, ...]
+    ends: tuple[End, ...]
+    outlook: Outlook
+
+
+def build_case(history: History, since: int | None = None) -> Case:
+    """Work out cuts, proofs and epoch ends."""
+    chain = chains(history.trace, _led(history), _imported(history))
+    epochs = established(history)
+    cut = cuts(history, chain, epochs)
+    newest = history.disks.filter((pl.col("copy") == 0) | pl.col("server").is_in(list(history.trace.unordered))).select("server", "copy")
+    return Case(history, chain, newest, tuple(epochs), cut, tuple(proofs(history, chain)), tuple(ends(history, chain, epochs, since)), outlook(history, newest))
+
+
+def _led(history: History) -> pl.DataFrame:
+    return history.epochs.filter(pl.col("leader").is_not_null()).select(server="leader", epoch="epoch")
+
+
+def _imported(history: History) -> pl.DataFrame:
+    """Learners whose first synchronization in an epoch was a SNAP, as text tells."""
+    first = history.syncs.filter(pl.col("epoch").is_not_null()).group_by("learner", "epoch", maintain_order=True).first()
+    return first.filter(pl.col("mode") == "SNAP").select(server="learner", epoch="epoch")

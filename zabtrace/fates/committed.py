@@ -1,0 +1,149 @@
+"""Which transactions are committed for sure: the C rules of zab-semantics 7.1.
+
+Strategy: within an epoch commits are in order (C3), so a proof is one number, the highest zxid of the epoch that it shows to be
+committed. C2, that the initial history of an established epoch is committed as a whole, follows from the cuts and is applied
+where the writes are labelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from zabtrace.protocol.quorum import Config
+from zabtrace.replay.history import History
+from zabtrace.zxid import epoch, epoch_of, text
+
+
+@dataclass(frozen=True)
+class Proof:
+    """All of ``epoch(upto)`` up to ``upto`` is committed, by ``rule``."""
+
+    rule: str
+    upto: int
+    says: str
+    source: str
+    line: int | None = None
+    offset: int | None = None
+
+    @property
+    def evidence(self) -> dict[str, object]:
+        """As an item of an EVIDENCE column."""
+        return {"source": self.source, "line": self.line, "offset": self.offset, "says": self.says}
+
+
+@dataclass(frozen=True)
+class Holder:
+    """One disk of a moment: where its effective history ends, in which currentEpoch, and whether that end is contiguous."""
+
+    server: int
+    current_epoch: int
+    last: int
+    source: str
+
+
+def quorum_of_disks(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
+    """C1: on a quorum of voters in copies of one moment, with equal currentEpoch, or with every voter read and the others behind.
+
+    Any later leader needs a quorum of ACKEPOCHs, which meets the holders; waitForEpochAck and the vote order then force its
+    history to contain what they hold (Leader.waitForEpochAck; FastLeaderElection.totalOrderPredicate).
+    """
+    for holders in _moments(history, chains):
+        ends = sorted({h.last for h in holders}, reverse=True)
+        for z in ends:
+            mine = [h for h in holders if h.last >= z and epoch(h.last) == epoch(z)]
+            if _decided(mine, holders, _configs_from(history, z)):
+                servers = ", ".join(str(h.server) for h in mine)
+                yield Proof("C1", z, f"the histories of servers {servers}, a quorum, reach {text(z)}", mine[0].source, offset=0)
+                break
+
+
+def _decided(mine: Sequence[Holder], all_read: Sequence[Holder], configs: Sequence[Config]) -> bool:
+    by_epoch: dict[int, set[int]] = {}
+    for h in mine:
+        by_epoch.setdefault(h.current_epoch, set()).add(h.server)
+    if not configs or not all(c.voters for c in configs):
+        return False
+    if any(all(c.is_quorum(servers) for c in configs) for servers in by_epoch.values()):
+        return True
+    voters = frozenset().union(*(c.voters for c in configs))
+    others = [h for h in all_read if h not in mine and h.server in voters]
+    read = {h.server for h in all_read}
+    ahead = all((h.current_epoch, h.last) > (o.current_epoch, o.last) for h in mine for o in others)
+    return voters <= read and ahead and all(c.is_quorum(h.server for h in mine) for c in configs)
+
+
+def _configs_from(history: History, zxid: int) -> list[Config]:
+    """The configuration in force at ``zxid`` and every later one: a quorum of each is needed."""
+    return [history.config_at(zxid), *(c for c in history.configs if c.zxid is not None and c.zxid > zxid)]
+
+
+def _moments(history: History, chains: pl.DataFrame) -> Iterator[list[Holder]]:
+    """Disks of one moment: the newest copies, and each folder given with --before. Copies of unproved order belong to none."""
+    files = history.trace.epoch_files.filter(pl.col("name") == "currentEpoch").select("server", "copy", "source")
+    holes = chains.filter(pl.col("step").is_in(["hole", "back"])).select("server", "copy", hole=epoch_of("zxid")).unique()
+    disks = history.disks.filter(pl.col("last_zxid").is_not_null() & ~pl.col("server").is_in(list(history.trace.unordered))).join(
+        files, on=["server", "copy"], how="left"
+    )
+    broken = set(holes.iter_rows())
+    moments: dict[str, list[Holder]] = {}
+    for row in disks.iter_rows(named=True):
+        if (row["server"], row["copy"], epoch(row["last_zxid"])) in broken:
+            continue
+        alone = history.config_at(row["last_zxid"]).voters == {row["server"]}
+        if row["current_epoch"] is None and not alone:
+            continue
+        source = row["source"] or row["base_source"] or ""
+        moment = "" if row["copy"] == 0 else source.split("/", 1)[0]
+        moments.setdefault(moment, []).append(Holder(row["server"], row["current_epoch"] or 0, row["last_zxid"], source))
+    yield from moments.values()
+
+
+def observers(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
+    """C4: in the log of a server that was an observer throughout: it logs only what it was INFORMed of (ObserverRequestProcessor)."""
+    ever = frozenset().union(*(c.voters for c in history.configs)) if history.configs else frozenset()
+    watching = (frozenset().union(*(c.observers for c in history.configs)) if history.configs else frozenset()) - ever
+    rows = chains.filter(pl.col("server").is_in(list(watching))).sort("zxid").group_by(epoch_of("zxid").alias("epoch")).last()
+    for row in rows.iter_rows(named=True):
+        yield Proof("C4", row["zxid"], f"observer {row['server']} logged {text(row['zxid'])}", row["source"], offset=row["offset"])
+
+
+def clients(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
+    """C5: a client was answered with that zxid, or saw it: answers follow the commit (FinalRequestProcessor)."""
+    seen = history.trace.client_ops.with_columns(top=pl.max_horizontal("zxid", "reply_zxid", "czxid", "mzxid")).filter(
+        pl.col("top").is_not_null() & (pl.col("outcome") != "unknown") & (epoch_of("top") > 0)
+    )
+    for row in seen.sort("top").group_by(epoch_of("top").alias("epoch")).last().iter_rows(named=True):
+        yield Proof("C5", row["top"], f"a client was answered with {text(row['top'])}", row["source"], line=row["line"])
+    refused = history.trace.events("client_zxid_ahead").filter(pl.col("expected_zxid").is_not_null())
+    for row in refused.iter_rows(named=True):
+        yield Proof("C5", row["expected_zxid"], row["message"], row["source"], line=row["line"])
+
+
+def servers_words(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
+    """C6: what an established leader or a learner in service says it has processed (LearnerHandler.syncFollower, FileTxnSnapLog.save)."""
+    events = history.trace.events("sync_decision", "snapshot_start", "quorum_supported", "uptodate")
+    if events.is_empty():
+        return
+    began = history.roles.filter(pl.col("served").is_not_null() & pl.col("role").is_in(["LEADING", "FOLLOWING", "OBSERVING"]))
+    for role in began.iter_rows(named=True):
+        own = events.filter((pl.col("server") == role["server"]) & pl.col("time").is_between(role["start"], role["end"]))
+        opening = own.filter(pl.col("kind").is_in(["quorum_supported"] if role["role"] == "LEADING" else ["uptodate"]))
+        if opening.is_empty():
+            continue
+        after = own.filter((pl.col("order") > opening.item(0, "order")) | ((pl.col("order") == opening.item(0, "order")) & (pl.col("line") > opening.item(0, "line"))))
+        said = pl.max_horizontal(pl.col("last_processed"), pl.col("max_committed"), pl.when(pl.col("kind") == "snapshot_start").then(pl.col("zxid")))
+        best = after.with_columns(top=said).filter(pl.col("top").is_not_null()).sort("top").group_by(epoch_of("top").alias("e")).last()
+        for row in best.iter_rows(named=True):
+            if row["e"] == role["epoch"]:
+                yield Proof("C6", row["top"], row["message"], row["source"], line=row["line"])
+
+
+PROOFS: tuple[Callable[[History, pl.DataFrame], Iterator[Proof]], ...] = (clients, observers, servers_words, quorum_of_disks)
+
+
+def proofs(history: History, chains: pl.DataFrame) -> list[Proof]:
+    """All proofs that the evidence holds, those of the rules that need least first."""
+    return [proof for rule in PROOFS for proof in rule(history, chains)]

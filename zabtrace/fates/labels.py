@@ -1,0 +1,146 @@
+"""The label of every write: design and zab-semantics 7.4, first match, as expressions over columns.
+
+Strategy: for each established later epoch a write is *in*, *out*, *open* or in *conflict*; the worst of them, the proofs that
+it was committed and its place on the newest disks give the label. Nothing here looks at one write at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+
+import polars as pl
+
+from zabtrace import schema
+from zabtrace.fates.committed import Proof
+from zabtrace.fates.cuts import Cut
+from zabtrace.zxid import epoch, epoch_of
+
+IN, OPEN, OUT, CONFLICT = 0, 1, 2, 3
+EPOCH_PROOFS = ("C4", "C5", "C6")
+"""Proofs that date from the epoch itself: with one of them a write was on a quorum when its epoch ended."""
+
+
+def membership(cuts: Mapping[int, Cut]) -> pl.Expr:
+    """IN, OPEN, OUT or CONFLICT: is the write part of every later established epoch's initial history? Null: no later one."""
+    states = [_in_one(cut) for cut in cuts.values()]
+    return pl.max_horizontal(states) if states else pl.lit(None, dtype=pl.Int32)
+
+
+def _in_one(cut: Cut) -> pl.Expr:
+    z, low, high = pl.col("zxid"), cut.low, cut.high
+    state = pl.lit(OPEN, dtype=pl.Int32)
+    if low is not None and high is not None and low > high:
+        state = pl.when((z > high) & (z <= low)).then(CONFLICT).otherwise(state)
+    if high is not None:
+        state = pl.when(z > max(high, low if low is not None else high)).then(OUT).otherwise(state)
+    if low is not None:
+        state = pl.when(z <= min(low, high if high is not None else low)).then(IN).otherwise(state)
+    return pl.when(pl.col("epoch") < cut.epoch).then(state.cast(pl.Int32))
+
+
+def discarded_by(cuts: Mapping[int, Cut]) -> pl.Expr:
+    """The first established epoch whose initial history lacks the write, or null."""
+    later = [pl.when(_in_one(cut) == OUT).then(pl.lit(cut.epoch, dtype=pl.Int64)) for cut in cuts.values()]
+    return pl.coalesce(later) if later else pl.lit(None, dtype=pl.Int64)
+
+
+def kept_by(cuts: Mapping[int, Cut]) -> pl.Expr:
+    """C2: the first later established epoch, where its initial history includes the write; else null."""
+    first = [pl.when(pl.col("epoch") < cut.epoch).then(pl.struct(e=pl.lit(cut.epoch, dtype=pl.Int64), state=_in_one(cut))) for cut in cuts.values()]
+    if not first:
+        return pl.lit(None, dtype=pl.Int64)
+    chosen = pl.coalesce(first)
+    return pl.when(chosen.struct.field("state") == IN).then(chosen.struct.field("e"))
+
+
+def proven(proofs: Sequence[Proof]) -> tuple[pl.Expr, pl.Expr]:
+    """Rule and number (index into ``proofs``) of the first proof that covers the write, null where none does.
+
+    C3 is that a proof of a zxid covers the earlier ones of its epoch; the rule named is the one that was proved, C3 for the rest.
+    """
+    rule, number = pl.lit(None, dtype=pl.String), pl.lit(None, dtype=pl.Int64)
+    for i, proof in reversed(list(enumerate(proofs))):
+        covered = (pl.col("epoch") == epoch(proof.upto)) & (pl.col("zxid") <= proof.upto)
+        name = pl.lit(proof.rule) if proof.rule in ("C1", "C4") else pl.when(pl.col("zxid") == proof.upto).then(pl.lit(proof.rule)).otherwise(pl.lit("C3"))
+        rule = pl.when(covered).then(name).otherwise(rule)
+        number = pl.when(covered).then(pl.lit(i, dtype=pl.Int64)).otherwise(number)
+    return rule, number
+
+
+def places(chains: pl.DataFrame, newest: pl.DataFrame, disks: pl.DataFrame) -> pl.DataFrame:
+    """Per zxid, of the newest copies: ``on_disk_of``, ``live_on`` (list of server), ``pending_epochs`` (lowest currentEpoch of a live holder)."""
+    current = disks.select("server", "copy", "current_epoch", "base_zxid")
+    rows = chains.join(newest, on=["server", "copy"], how="semi").join(current, on=["server", "copy"], how="left")
+    live = pl.col("hidden_by").is_null()
+    return rows.group_by("zxid").agg(
+        on_disk_of=pl.col("server").unique().sort(),
+        live_on=pl.col("server").filter(live).unique().sort(),
+        live_epoch=pl.col("current_epoch").filter(live).fill_null(0).min(),
+        replayed=(~live & (pl.col("zxid") > pl.col("base_zxid").fill_null(-1))).any(),
+    )  # fmt: skip
+
+
+def absences(zxids: pl.Series, chains: pl.DataFrame, newest: pl.DataFrame, disks: pl.DataFrame) -> pl.DataFrame:
+    """Per zxid: ``absent_from``, the servers whose newest copy passes over it without a gap that an import could fill."""
+    asked = zxids.unique().sort().to_frame("zxid")
+    found: list[pl.DataFrame] = []
+    for server, copy in newest.iter_rows():
+        own = chains.filter((pl.col("server") == server) & (pl.col("copy") == copy)).sort("zxid").select(own="zxid", step="step", previous="previous")
+        end = disks.filter((pl.col("server") == server) & (pl.col("copy") == copy)).select("last_zxid", "current_epoch")
+        if own.is_empty() or end.is_empty():
+            continue
+        last, current = end.row(0)
+        following = asked.join_asof(own, left_on="zxid", right_on="own", strategy="forward", coalesce=False)
+        over = (pl.col("own") != pl.col("zxid")) & (pl.col("step") == "epoch") & (pl.col("previous") < pl.col("zxid"))
+        behind = pl.col("own").is_null() & (pl.col("zxid") > last) & (epoch_of("zxid") <= (current if current is not None else -1))
+        found.append(following.filter(over | behind).select("zxid", server=pl.lit(server, dtype=schema.INT)))
+    if not found:
+        return asked.with_columns(absent_from=pl.lit([], dtype=pl.List(schema.INT)))
+    return pl.concat(found).group_by("zxid").agg(absent_from=pl.col("server").sort())
+
+
+def weak_above(tops: Mapping[int, Mapping[int, int]], thresholds: Mapping[int, int | None]) -> pl.Expr:
+    """Was the write shown to be on fewer than a quorum when its epoch ended? ``thresholds``: per epoch the zxid above which that holds."""
+    known = [(e, t) for e, t in thresholds.items() if t is not None and e in tops]
+    return reduce(
+        lambda acc, item: acc | ((pl.col("epoch") == item[0]) & (pl.col("zxid") > item[1])), known, pl.lit(False)
+    )  # fmt: skip
+
+
+def fate() -> pl.Expr:
+    """The first label that applies. Columns used: contradicted, state, committed_rule, acked, weak, in_epoch_proof, safe, doomed, ..."""
+    out, committed = pl.col("state") == OUT, pl.col("proof_rule").is_not_null() | pl.col("acked")
+    live_pending = (pl.col("live_on").list.len().fill_null(0) > 0) & (pl.col("live_epoch").fill_null(0) < pl.col("discarded_by"))
+    return (
+        pl.when(pl.col("contradicted") | (pl.col("state") == CONFLICT)).then(pl.lit("diverged"))
+        .when(out & committed).then(pl.lit("lost"))
+        .when((pl.col("state") == IN) & pl.col("weak") & ~pl.col("in_epoch_proof") & ~pl.col("acked")).then(pl.lit("recovered"))
+        .when(pl.col("state") == IN).then(pl.lit("survived"))
+        .when(pl.col("state").is_null() & committed & pl.col("safe")).then(pl.lit("survived"))
+        .when(out & live_pending).then(pl.lit("pending"))
+        .when(out & (pl.col("on_disk_of").list.len().fill_null(0) > 0)).then(pl.lit("shadowed"))
+        .when(out).then(pl.lit("truncated"))
+        .when(pl.col("state").is_null() & ~committed & pl.col("doomed")).then(pl.lit("pending"))
+        .otherwise(pl.lit("undecided"))
+    )  # fmt: skip
+
+
+def committed() -> pl.Expr:
+    """yes, no or unknown; a discarded write is 'no' only where N1 is conclusive."""
+    return (
+        pl.when(pl.col("proof_rule").is_not_null() | pl.col("acked") | pl.col("kept_by").is_not_null()).then(pl.lit("yes"))
+        .when(pl.col("fate").is_in(["survived", "recovered"])).then(pl.lit("yes"))
+        .when(pl.col("fate").is_in(["truncated", "shadowed", "pending"]) & pl.col("never")).then(pl.lit("no"))
+        .otherwise(pl.lit("unknown"))
+    )  # fmt: skip
+
+
+def at_next_start() -> pl.Expr:
+    """What the next start does with the write where it still lies."""
+    return (
+        pl.when(pl.col("fate").is_in(["survived", "recovered"])).then(pl.lit("kept"))
+        .when(pl.col("replayed").fill_null(False) & pl.col("fate").is_in(["shadowed", "lost"])).then(pl.lit("returns"))
+        .when(pl.col("fate").is_in(["undecided", "diverged"])).then(pl.lit("depends"))
+        .otherwise(pl.lit("discarded"))
+    )  # fmt: skip

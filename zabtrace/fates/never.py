@@ -1,0 +1,142 @@
+"""Which discarded transactions were never committed: N1 of zab-semantics 7.2, and which unseen ones can be excluded.
+
+Strategy: at the end of epoch f, each voter that is *read across* it had of f what its log (or its first vote afterwards) shows,
+and not more. A transaction above the end of so many of them that the rest is no quorum was never committed. Since that set only
+grows with the zxid, the answer for one end is one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from zabtrace.replay.history import History
+from zabtrace.zxid import epoch, epoch_of, make
+
+
+@dataclass(frozen=True)
+class End:
+    """The end of an epoch, as the voters show it."""
+
+    epoch: int
+    successor: int
+    tops: dict[int, int]
+    """Voters read across the end, and the last zxid of the epoch or before that each of them had."""
+    missing: tuple[int, ...]
+    """Voters that were not read across it: not read, cut without an earlier copy, or wiped."""
+    never_above: int | None
+    """Transactions of the epoch above this one were never committed; None: cannot be told, and an unseen loss is not excluded."""
+    voters_known: bool
+
+
+def end_of(history: History, chains: pl.DataFrame, f: int, successor: int) -> End:
+    """What the voters in force at the end of ``f`` had when ``successor`` began."""
+    last = chains.filter(epoch_of("zxid") == f).get_column("zxid").max()
+    config = history.config_at(last if isinstance(last, int) else make(f, 0))
+    tops: dict[int, int] = {}
+    for server in sorted(config.voters):
+        top = _top(history, chains, server, f, successor)
+        if top is not None:
+            tops[server] = top
+    missing = tuple(sorted(config.voters - tops.keys()))
+    threshold = next((t for t in sorted(set(tops.values())) if not config.is_quorum(config.voters - {v for v, top in tops.items() if top <= t})), None)
+    return End(f, successor, tops, missing, threshold if config.voters else None, bool(config.voters))
+
+
+def _top(history: History, chains: pl.DataFrame, server: int, f: int, successor: int) -> int | None:
+    """Last zxid that the server held when it left ``f``, or None where it was not read across that end."""
+    if _regressed(history, server):
+        return None
+    own = chains.filter(pl.col("server") == server)
+    seen = _named_in(history, own, server, f)
+    shown = [_copy_top(history, own, server, copy, f, successor) for copy in own.get_column("copy").unique().to_list()]
+    known = [top for top in shown if top is not None] + _first_votes(history, server, f, successor)
+    return max([*known, *seen]) if known else None
+
+
+def _copy_top(history: History, own: pl.DataFrame, server: int, copy: int, f: int, successor: int) -> int | None:
+    """From one copy that begins before the end of ``f`` and has reached the successor: the last record up to ``f``."""
+    rows = own.filter(pl.col("copy") == copy)
+    before = rows.filter(epoch_of("zxid") <= f).get_column("zxid")
+    disk = history.disks.filter((pl.col("server") == server) & (pl.col("copy") == copy))
+    current = disk.get_column("current_epoch").to_list()
+    reached = rows.filter(epoch_of("zxid") >= successor).height or (current and current[0] is not None and current[0] >= successor)
+    if before.is_empty() or not reached:
+        return None
+    top = int(str(before.max()))
+    cut = _cut(history, server, copy, top, f, successor)
+    return None if cut and not _seen_before_cut(history, own, server, copy, f, successor) else top
+
+
+def _cut(history: History, server: int, copy: int, top: int, f: int, successor: int) -> bool:
+    """Was this log cut at the end of ``f``: a TRUNC is logged, or the file ends right behind its last record?"""
+    told = history.syncs.filter(
+        (pl.col("learner") == server) & pl.col("mode").str.contains("TRUNC") & (pl.col("epoch") >= successor) & (epoch_of("truncated_to") <= f)
+    )
+    files = history.trace.txn_files.filter((pl.col("server") == server) & (pl.col("copy") == copy) & (pl.col("ending") == "unpadded") & (pl.col("last_zxid") == top))
+    return bool(told.height or files.height)
+
+
+def _seen_before_cut(history: History, own: pl.DataFrame, server: int, copy: int, f: int, successor: int) -> bool:
+    """Is what was cut known: from an earlier copy that had not reached the successor, or from the position that the leader logged?"""
+    older = own.filter((pl.col("copy") > copy) & (epoch_of("zxid") == f))
+    told = history.syncs.filter(
+        (pl.col("learner") == server) & pl.col("mode").str.contains("TRUNC") & (pl.col("epoch") >= successor) & (epoch_of("learner_zxid") == f)
+    )
+    return bool(older.height or told.height)
+
+
+def _named_in(history: History, own: pl.DataFrame, server: int, f: int) -> list[int]:
+    """Every zxid of ``f`` that the server is known to have held: records in any copy, snapshots, positions and votes in text."""
+    held = [own.filter(epoch_of("zxid") == f).get_column("zxid").max()]
+    held.append(history.trace.snapshots.filter((pl.col("server") == server) & (epoch_of("zxid") == f)).get_column("zxid").max())
+    held.append(history.syncs.filter((pl.col("learner") == server) & (epoch_of("learner_zxid") == f)).get_column("learner_zxid").max())
+    held.append(history.trace.events("fle_new_election").filter((pl.col("server") == server) & (epoch_of("zxid") == f)).get_column("zxid").max())
+    return [int(z) for z in held if isinstance(z, int)]
+
+
+def _first_votes(history: History, server: int, f: int, successor: int) -> list[int]:
+    """The server's first vote for itself after it left ``f``, where it names a zxid of ``f``."""
+    votes = history.trace.events("fle_new_election").filter((pl.col("server") == server) & pl.col("zxid").is_not_null())
+    served = history.roles.filter((pl.col("server") == server) & (pl.col("epoch") == f)).get_column("end").max()
+    later = history.roles.filter((pl.col("server") == server) & (pl.col("epoch") >= successor)).get_column("start").min()
+    if served is None or later is None or not covers_tail(history, server):
+        return []
+    first = votes.filter((pl.col("time") >= served) & (pl.col("time") <= later)).head(1).get_column("zxid").to_list()
+    return [z for z in first if epoch(z) == f]
+
+
+def first_tops(history: History, f: int, successor: int) -> dict[int, int]:
+    """Per voter, its first vote for itself after ``f``: where its history ended. Voters without one are left out."""
+    votes = {server: _first_votes(history, server, f, successor) for server in sorted(history.config_at(make(f, 0)).voters)}
+    return {server: found[0] for server, found in votes.items() if found}
+
+
+def covers_tail(history: History, server: int) -> bool:
+    """Does a vote of this version name the end of the log, uncommitted tail included (3.4.12+, 3.5.4+, 3.6+; ZOOKEEPER-2845)?"""
+    version = history.trace.servers.filter(pl.col("server") == server).get_column("version").to_list()
+    parts = [int(p) for p in (version[0] or "").split(".")[:3] if p.isdigit()] if version else []
+    first_fixed = {(3, 4): 12, (3, 5): 4}
+    return len(parts) == 3 and parts[2] >= first_fixed.get((parts[0], parts[1]), 0)
+
+
+def _regressed(history: History, server: int) -> bool:
+    """Did its own first vote ever fall behind an earlier one without a TRUNC between: a wiped or restored disk?"""
+    lines = history.trace.events("fle_new_election", "learner_trunc").filter(pl.col("server") == server)
+    top: int | None = None
+    for kind, zxid in lines.select("kind", "zxid").iter_rows():
+        if zxid is not None and kind == "fle_new_election" and top is not None and zxid < top:
+            return True
+        top = zxid if kind == "learner_trunc" or top is None or (zxid is not None and zxid > top) else top
+    return False
+
+
+def ends(history: History, chains: pl.DataFrame, epochs: Sequence[int], since: int | None) -> list[End]:
+    """Every epoch end that the verdict rests on: between established epochs, and the one before a log that begins with counter 1."""
+    first = chains.filter(pl.col("step") == "first").get_column("zxid").min()
+    pairs = list(zip(epochs, epochs[1:], strict=False))
+    if isinstance(first, int) and epochs and first == make(epochs[0], 1) and epochs[0] > 1:
+        pairs.insert(0, (epochs[0] - 1, epochs[0]))
+    return [end_of(history, chains, f, e) for f, e in pairs if since is None or e >= epoch(since)]

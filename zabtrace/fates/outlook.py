@@ -1,0 +1,82 @@
+"""What can still happen where no later epoch is proved: who was read, and what every quorum that can start would keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import polars as pl
+
+from zabtrace.protocol.quorum import Config
+from zabtrace.protocol.vote import Vote
+from zabtrace.replay.history import History
+from zabtrace.zxid import epoch, make
+
+MOST_VOTERS = 11
+"""Ensembles are small; beyond this the sets of servers are too many to try, and nothing is foretold."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What the newest copies allow."""
+
+    voters_known: bool
+    unread: tuple[int, ...]
+    """Voters of which neither a newest disk nor a text log was read."""
+    without_disk: tuple[int, ...]
+    safe: bool
+    """The voters that were not read are no quorum: no epoch can have been established without a trace."""
+    complete: bool
+    """The voters whose disks were not read are no quorum: every committed write is on a disk that was read."""
+    kept_to: int | None = None
+    """Every quorum that can start keeps the newest epoch up to here."""
+    discarded_above: int | None = None
+    """None of them keeps anything above this."""
+    never_above: Mapping[int, int] = field(default_factory=dict)
+    """Per epoch: above this zxid a write was on fewer than a quorum, and the others can no longer acknowledge it."""
+
+    def doomed(self) -> pl.Expr:
+        """Would every quorum that can start discard the write?"""
+        return pl.lit(False) if self.discarded_above is None else pl.col("zxid") > self.discarded_above
+
+
+def outlook(history: History, newest: pl.DataFrame) -> Outlook:
+    """Look at the newest disks with the configuration in force now."""
+    config = history.config_at()
+    disks = history.disks.join(newest, on=["server", "copy"], how="semi").filter(pl.col("last_zxid").is_not_null())
+    with_disk = set(disks.filter(pl.col("current_epoch").is_not_null() | pl.lit(len(config.voters) == 1)).get_column("server").to_list())
+    with_text = set(history.trace.lines.get_column("server").unique().to_list())
+    unread, without_disk = config.voters - with_disk - with_text, config.voters - with_disk
+    bounds = _bounds(config, disks) if config.voters and not without_disk and not history.trace.unordered else []
+    return Outlook(
+        bool(config.voters), tuple(sorted(unread)), tuple(sorted(without_disk)),
+        bool(config.voters) and not config.is_quorum(unread), bool(config.voters) and not config.is_quorum(without_disk),
+        min(bounds, default=None), max(bounds, default=None), _never_above(history, config, disks),
+    )  # fmt: skip
+
+
+def _bounds(config: Config, disks: pl.DataFrame) -> list[int]:
+    """For every quorum of the voters: the last zxid of the server that would win it."""
+    votes = {row["server"]: Vote(row["current_epoch"] or 0, row["last_zxid"], row["server"]) for row in disks.iter_rows(named=True) if row["server"] in config.voters}
+    if len(config.voters) > MOST_VOTERS:
+        return []
+    found = []
+    for size in range(1, len(votes) + 1):
+        for servers in combinations(sorted(votes), size):
+            eligible = [votes[s] for s in servers if config.weight(s)]
+            if config.is_quorum(servers) and eligible:
+                found.append(max(eligible).zxid)
+    return found
+
+
+def _never_above(history: History, config: Config, disks: pl.DataFrame) -> dict[int, int]:
+    """N1 without an established successor: voters that have accepted a later epoch can no longer acknowledge what they lack."""
+    newest = history.epochs.filter(pl.col("status") == "established").get_column("epoch").max()
+    if not isinstance(newest, int):
+        return {}
+    left = {row["server"]: row["last_zxid"] for row in disks.iter_rows(named=True) if (row["accepted_epoch"] or 0) > newest and epoch(row["last_zxid"]) <= newest}
+    for top in sorted(set(left.values())):
+        if not config.is_quorum(config.voters - {s for s, last in left.items() if last <= top}):
+            return {newest: max(top, make(newest, 0))}
+    return {}

@@ -1,0 +1,48 @@
+"""Discarded transactions that only text tells of: their bounds, never invented zxids.
+
+A learner that stood above the cut of the epoch it was synchronized in discarded everything between (LearnerHandler prints its
+position, the learner where it was cut to). Where records of that range were read, the writes themselves are judged instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from zabtrace import schema
+from zabtrace.fates.cuts import Cut
+from zabtrace.fates.never import End
+from zabtrace.replay.history import History
+from zabtrace.zxid import epoch, make, text
+
+
+def ranges(history: History, cuts: Mapping[int, Cut], writes: pl.DataFrame, ends: Sequence[End]) -> pl.DataFrame:
+    """schema.RANGES."""
+    rows = [row for sync in history.syncs.iter_rows(named=True) if (row := _range(sync, history, cuts, writes, ends))]
+    return schema.frame(schema.RANGES, rows)
+
+
+def _range(sync: dict[str, object], history: History, cuts: Mapping[int, Cut], writes: pl.DataFrame, ends: Sequence[End]) -> dict[str, object] | None:
+    e, stood, mode = sync["epoch"], sync["learner_zxid"], str(sync["mode"])
+    cut = cuts.get(e) if isinstance(e, int) else None
+    kept = cut.high if cut else None
+    if cut is None or kept is None or not isinstance(stood, int) or epoch(stood) >= cut.epoch or stood <= kept:
+        return None
+    first = max(kept, make(epoch(stood), 0)) + 1
+    known = writes.filter((pl.col("zxid") >= first) & (pl.col("zxid") <= stood)).height
+    if known == stood - first + 1:
+        return None
+    end = next((end for end in ends if end.epoch == epoch(stood) and end.successor == cut.epoch), None)
+    never = end is not None and end.never_above is not None and first > end.never_above
+    place = {"source": sync["source"], "line": sync["line"], "offset": None, "says": _message(history, sync)}
+    return {
+        "fate": "truncated" if "TRUNC" in mode else "shadowed", "server": sync["learner"], "from": first, "to": stood, "count": stood - first + 1,
+        "committed": "no" if never else "unknown", "evidence": [place, *(s.evidence for s in cut.sources[:2])],
+        "why": f"Server {sync['learner']} stood at {text(stood)} when epoch {cut.epoch}, whose initial history ends at {text(kept)}, synchronized it by {mode}.",
+    }  # fmt: skip
+
+
+def _message(history: History, sync: dict[str, object]) -> str:
+    found = history.trace.lines.filter((pl.col("source") == sync["source"]) & (pl.col("line") == sync["line"])).get_column("message")
+    return str(found[0]) if len(found) else ""

@@ -1,0 +1,95 @@
+"""The verdict over all writes, and every reason that keeps it from being better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from zabtrace.fates.case import Case
+from zabtrace.zxid import counter, epoch_of, text
+
+DISCARDED = ("truncated", "shadowed", "pending")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Verdict, its sentence, and why it is not better."""
+
+    verdict: str
+    message: str
+    reasons: tuple[str, ...]
+
+
+def verdict(case: Case, writes: pl.DataFrame, told: pl.DataFrame, since: int | None) -> Outcome:
+    """lost, else diverged, else undecided if anything is open, else nothing_lost."""
+    judged = writes if since is None else writes.filter(pl.col("zxid") >= since)
+    reasons = tuple(_reasons(case, judged, told, since))
+    found = dict(judged.group_by("fate").len().iter_rows())
+    name = "lost" if found.get("lost") else "diverged" if found.get("diverged") else "undecided" if reasons else "nothing_lost"
+    return Outcome(name, _message(name, judged, told, found), reasons)
+
+
+def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | None) -> Iterator[str]:
+    """Everything that is open, in the order in which an operator should look at it."""
+    if not case.outlook.voters_known:
+        yield "No configuration and no text names the voters, so no quorum can be counted: give zoo.cfg."
+    elif not case.outlook.safe:
+        yield f"Neither disk nor log of {_servers(case.outlook.unread)} was read: they could have formed a quorum and gone on without the others."
+    open_fates = judged.filter(pl.col("fate") == "undecided").height
+    if open_fates:
+        yield f"The fate of {_count(open_fates, 'write')} cannot be told from what was read."
+    unknown = judged.filter(pl.col("fate").is_in(DISCARDED) & (pl.col("committed") == "unknown")).height
+    if unknown:
+        yield f"{_count(unknown, 'discarded write')} may have been committed: a disk that could hold the proof was not read, was cut, wiped or replaced."
+    loose = told.filter(pl.col("committed") == "unknown") if since is None else told.filter((pl.col("committed") == "unknown") & (pl.col("to") >= since))
+    if loose.height:
+        yield f"{_count(loose.height, 'range')} of discarded writes known from text alone may have been committed."
+    for end in case.ends:
+        if end.never_above is None and end.voters_known:
+            yield (
+                f"At the end of epoch {end.epoch} only {_servers(tuple(end.tops))} can be followed into epoch {end.successor}; "
+                f"{_servers(end.missing)} (not read, cut without an earlier copy, or wiped) could have committed writes that no file shows any more."
+                + (f" Purged logs cannot be judged: --since e{end.successor} judges what was written from there on." if end.epoch == case.epochs[0] or end.epoch < case.epochs[0] else "")
+            )
+    yield from _bare(case)
+
+
+def _bare(case: Case) -> Iterator[str]:
+    """Established epochs of which no record was read: text alone, or imported snapshots alone, prove no write's fate."""
+    with_records = set(case.chains.select(epoch_of("zxid").unique()).to_series().to_list())
+    if case.epochs and not with_records:
+        yield "No transaction record was read: text or snapshots alone do not tell what was written."
+
+
+def contiguous(chains: pl.DataFrame, epochs: Sequence[int]) -> bool:
+    """Do the records of all logs together, from the first one known, have every counter of every epoch?"""
+    counters = chains.select("zxid").unique().group_by(epoch_of("zxid").alias("epoch")).agg(top=pl.col("zxid").max(), low=pl.col("zxid").min(), n=pl.len()).sort("epoch")
+    rows = list(counters.iter_rows(named=True))
+    return bool(rows) and all(r["top"] - r["low"] + 1 == r["n"] for r in rows) and all(counter(r["low"]) == 1 for r in rows[1:]) and bool(epochs)
+
+
+def _message(name: str, judged: pl.DataFrame, told: pl.DataFrame, found: dict[str, int]) -> str:
+    """The banner's sentence."""
+    discarded = sum(found.get(f, 0) for f in DISCARDED)
+    in_ranges = int(told.get_column("count").sum() or 0)
+    tail = f"; {_count(discarded + in_ranges, 'write')} that never committed {'was' if discarded + in_ranges == 1 else 'were'} discarded." if discarded + in_ranges else "."
+    lost = judged.filter(pl.col("fate") == "lost")
+    return {
+        "nothing_lost": "Nothing was ever written." if judged.is_empty() and not in_ranges else "No committed write was lost" + tail,
+        "lost": f"{_count(found.get('lost', 0), 'committed write')} {'was' if found.get('lost') == 1 else 'were'} lost"
+        + (f" ({text(lost.item(0, 'zxid'))} to {text(lost.item(-1, 'zxid'))})." if lost.height else "."),
+        "diverged": f"The servers' histories contradict each other about {_count(found.get('diverged', 0), 'write')}.",
+        "undecided": "It cannot be told whether a committed write was lost.",
+    }[name]
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _servers(servers: Sequence[int]) -> str:
+    if not servers:
+        return "no server"
+    return ("server " if len(servers) == 1 else "servers ") + ", ".join(str(s) for s in servers)
