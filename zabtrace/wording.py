@@ -28,6 +28,8 @@ SERVERS = frozenset(
 )
 """Columns of sids, or of lists of them."""
 STAMP = "%Y-%m-%dT%H:%M:%S%.3fZ"
+CALENDAR = (-62_135_596_800_000, 253_402_300_799_999)
+"""Years 1 to 9999, in ms since 1970."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SLICE = 20_000
@@ -82,8 +84,16 @@ def written(df: pl.DataFrame) -> pl.DataFrame:
 
 def _column(series: pl.Series) -> pl.Series:
     if series.dtype == schema.TIME:
-        return series.dt.strftime(STAMP)
+        return _stamps(series)
     return hexadecimal(series) if series.name in ZXIDS and series.dtype.is_integer() else series
+
+
+def _stamps(times: pl.Series) -> pl.Series:
+    """Times as text. Any 64 bits can stand in a record: what no calendar has (polars panics there) is written as milliseconds."""
+    ms = times.to_physical()
+    sound = ms.is_between(*CALENDAR)
+    shown = times.zip_with(sound, pl.Series([None], dtype=times.dtype).new_from_index(0, len(times))).dt.strftime(STAMP)
+    return pl.select(pl.when(ms.is_null() | sound).then(shown).otherwise(pl.format("{} ms since 1970", ms)).alias(times.name)).to_series()
 
 
 def rows(df: pl.DataFrame, names: Names) -> Iterator[dict[str, Any]]:

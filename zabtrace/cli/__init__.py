@@ -23,13 +23,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code: 0, 1, 2, 3, 4 or 130. The reason stands in one line on stderr."""
     try:
         code = zabtrace.main(list(arguments) if arguments is not None else None, prog_name="zabtrace", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return WRONG_USAGE
     except click.UsageError as error:
         return _say(WRONG_USAGE, _usage(error))
     except (click.ClickException, UsageError) as error:
         return _say(WRONG_USAGE, error.format_message() if isinstance(error, click.ClickException) else str(error))
     except (click.Abort, KeyboardInterrupt):
         return _say(INTERRUPTED, "interrupted")
-    except Exception as error:
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except SystemExit:
+        raise
+    except BaseException as error:  # a panic in polars is no Exception
         if os.environ.get("ZABTRACE_DEBUG"):
             raise
         return _say(FAILED, _failure(error))

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from zabtrace.documents.window import Point, Window
     from zabtrace.evidence.trace import Trace
     from zabtrace.fates.judgement import Judgement
-    from zabtrace.render.window import Point, Window
     from zabtrace.replay.history import History
 
 TABULAR = ("table", "json", "ndjson", "csv", "parquet")
@@ -70,8 +70,8 @@ class Asked:
 
     def judged(self, since: str | None = None) -> tuple[History, Judgement]:
         """Read, replay and judge; ``since`` (time, zxid or epoch) is where judging begins."""
+        from zabtrace.documents.window import first_zxid_from, point
         from zabtrace.fates import judge
-        from zabtrace.render.window import first_zxid_from, point
 
         at = point(since) if since else None
         history = self.history()
@@ -80,7 +80,7 @@ class Asked:
 
     def window(self, servers: Any) -> Window:
         """The rows to show; ``servers`` is the trace's frame SERVERS, which ``--server`` may name by label."""
-        from zabtrace.render.window import Window, point, sids
+        from zabtrace.documents.window import Window, point, sids
 
         bounds: list[Point | None] = [point(bound) if bound else None for bound in (self.low, self.high)]
         return Window(sids(self.server, servers), *bounds)

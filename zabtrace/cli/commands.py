@@ -85,7 +85,7 @@ def report(asked: Asked, title: str | None, note: str | None) -> int:
     """
     from zabtrace.predict import predict as predict_starts
     from zabtrace.render import screen, summary
-    from zabtrace.report import build
+    from zabtrace.report.page import build
 
     target = asked.output or PAGE
     refuse_inside_evidence(target, asked)
@@ -205,9 +205,9 @@ def predict(asked: Asked, start: str | None) -> int:
       zabtrace predict incident/
       zabtrace predict incident/ --start 1,3
     """
+    from zabtrace.documents.window import sids
     from zabtrace.predict import predict as predict_starts
     from zabtrace.render import answers
-    from zabtrace.render.window import sids
 
     _check_target(asked)
     history = asked.history()

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import polars as pl
 
-from zabtrace import wording
+from zabtrace import documents, wording
+from zabtrace.documents.window import Window
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import Judgement
 from zabtrace.predict import Prediction
-from zabtrace.render import documents, records, screens, stories
+from zabtrace.render import records, screens, stories
 from zabtrace.render.views import View
-from zabtrace.render.window import Window
 from zabtrace.replay.history import History
 
 

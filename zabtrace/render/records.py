@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 
 from zabtrace import schema, wording
+from zabtrace.documents import FORMAT, unknown_shapes
+from zabtrace.documents.window import Window
 from zabtrace.evidence.trace import Trace
-from zabtrace.render.documents import FORMAT
 from zabtrace.render.screen import Lines
 from zabtrace.render.views import View
-from zabtrace.render.window import Window
 
 TXNS = (
     "server", "copy", "source", "offset", "zxid", "time", "session", "cxid", "op", "path", "data_len", "version", "parent_cversion",
@@ -25,7 +25,6 @@ TXNS_SHOWN = ("server", "source", "offset", "zxid", "time", "session", "cxid", "
 ZNODES = tuple(column.name for column in schema.ZNODES if column.name not in ("data_offset", "offset"))
 ZNODES_SHOWN = ("source", "path", "data_len", "version", "cversion", "czxid", "mzxid", "pzxid", "ephemeral_owner")
 LINES_SHOWN = ("server", "time", "level", "logger", "kind", "message", "source", "line")
-_NUMBERS = r"0x[0-9a-fA-F]+|[0-9]+"
 
 
 class Rows:
@@ -68,14 +67,8 @@ def events(trace: Trace, window: Window) -> View:
 
 
 def unknown(trace: Trace, window: Window) -> View:
-    """Messages that no shape matches, counted by logger and shape (numbers as #), with the first place of each."""
-    chosen = window.narrow(trace.lines).filter(pl.col("kind").is_null())
-    counted = (
-        chosen.with_columns(pl.col("message").str.replace_all(_NUMBERS, "#").alias("shape"))
-        .group_by("logger", "shape", maintain_order=True)
-        .agg(pl.len().alias("count"), pl.col("level", "source", "line", "message").first())
-        .sort("count", descending=True, maintain_order=True)
-        .select("count", "level", "logger", "shape", "source", "line", "message")
-    )
+    """Messages that no shape matches, counted."""
+    chosen = window.narrow(trace.lines.filter(pl.col("kind").is_null()))
+    counted = unknown_shapes(chosen)
     hidden = trace.lines["kind"].null_count() - chosen.height
     return _listing("unknown", counted, ("count", "level", "logger", "shape", "source", "line"), wording.Names.of(trace.servers), hidden)

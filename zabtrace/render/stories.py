@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from zabtrace import wording, zxid
+from zabtrace.documents import FORMAT, Document, grids, sync, write
 from zabtrace.fates.judgement import Judgement
 from zabtrace.render import screens
-from zabtrace.render.documents import FORMAT, Document, sync, write
 from zabtrace.render.screen import Block, Grid, Sentence
 from zabtrace.replay.history import History
 
@@ -46,19 +46,17 @@ def screen(document: Document) -> list[Block]:
         blocks.append(Sentence(f"{document['zxid']}: no record of it was judged."))
     blocks += [Sentence(f"{row['fate']} as part of a range known from text: {row['why']}") for row in document["ranges"]]
     blocks.append(Grid("Records", [(name, name) for name in RECORDS], document["records"]))
-    blocks += [screens.grid("Its epoch", "epochs", [{**row, "used": ""} for row in document["epoch"]])]
+    blocks.append(screens.grid("Its epoch", "epochs", document["epoch"]))
     blocks += screens.syncs(document) if document["syncs"] else []
-    clients = [{**row, "place": wording.place(row)} for row in document["clients"]]
-    return [*blocks, screens.grid("Clients", "clients", clients)]
+    return [*blocks, screens.grid("Clients", "clients", document["clients"])]
 
 
 def _fate(row: Document) -> list[Block]:
-    proofs = [{**item, "place": wording.place(item)} for item in row["evidence"]]
     settled = [Sentence(f"What would settle it: {row['settled_by']}")] if row["settled_by"] else []
     return [
-        Sentence(f"{row['zxid']} {row['op'] or ''} {screens.paths(row)}: {row['fate']}", row["fate"]),
+        Sentence(f"{row['zxid']} {row['op'] or ''} {grids.paths(row)}: {row['fate']}", row["fate"]),
         Sentence(f"{row['why']} (rule {row['rule']})" if row["rule"] else row["why"] or ""),
         Sentence(f"committed: {row['committed']}; answered: {row['acknowledged']}; at the next start: {row['at_next_start']}"),
         *settled,
-        Grid("Shown by", (("place", "place"), ("says", "says")), proofs),
+        screens.grid("Shown by", "proofs", row["evidence"]),
     ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import polars as pl
+from dataclasses import replace
 
-from zabtrace import wording
+from zabtrace import documents, wording
 from zabtrace.fates.judgement import Judgement
-from zabtrace.render import documents, screens
-from zabtrace.render.screen import Block, Sentence
+from zabtrace.render import screens
+from zabtrace.render.screen import Block, Grid, Sentence
 from zabtrace.replay.history import History
+from zabtrace.report import facts
 
 LAST = 5
 """So many elections and epochs are listed, the newest ones."""
@@ -24,16 +25,13 @@ def blocks(history: History, judgement: Judgement) -> list[Block]:
         *_newest(screens.epochs(documents.epochs(history)), "epochs"),
         *_newest(screens.elections(documents.elections(history)), "elections"),
         *_damage(history),
-        Sentence(read(history)),
+        Sentence(facts.read(history)),
+        Sentence(f"Files: {facts.files(history)}"),
     ]
 
 
 def _newest(found: list[Block], what: str) -> list[Block]:
     """The last rows of the first grid."""
-    from dataclasses import replace
-
-    from zabtrace.render.screen import Grid
-
     kept = next(block for block in found if isinstance(block, Grid))
     sentences: list[Block] = [block for block in found if isinstance(block, Sentence)]
     hidden = len(kept.rows) - LAST
@@ -54,12 +52,3 @@ def _damage(history: History) -> list[Block]:
     counted = ", ".join(f"{number} {harm or 'unknown'}" for harm, number in damage.group_by("harm").len().sort("harm").iter_rows())
     first = damage.row(0, named=True)
     return [Sentence(f"Damage: {damage.height} places ({counted}). First: {wording.place(first)}: {first['reason']}", "bold yellow")]
-
-
-def read(history: History) -> str:
-    """How much was read, and how much of the text was understood."""
-    sources = history.trace.sources
-    unrecognised = sources.filter(pl.col("kind") == "unrecognised").height
-    totals = {key: sources[key].sum() or 0 for key in documents.COUNTED}
-    understood = f"; {totals['understood']:,} of {totals['lines']:,} log lines understood" if totals["lines"] else "; no text log"
-    return f"Read: {sources.height} files ({unrecognised} not recognised){understood}."

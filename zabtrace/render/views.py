@@ -11,8 +11,8 @@ from typing import Any
 
 import polars as pl
 
+from zabtrace.documents import Document
 from zabtrace.render import screen
-from zabtrace.render.documents import Document
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The page: everything in one self-contained HTML file."""

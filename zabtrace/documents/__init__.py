@@ -12,16 +12,17 @@ from typing import Any
 import polars as pl
 
 from zabtrace import wording, zxid
+from zabtrace.documents.window import Window
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import Judgement
 from zabtrace.predict import Prediction, Start
-from zabtrace.render.window import Window
 from zabtrace.replay.history import History
 
 FORMAT = 1
 Document = dict[str, Any]
 VOTE = ("time", "server", "state", "round", "voted_for", "zxid", "peer_epoch", "seen_by", "source", "line")
 COUNTED = ("lines", "understood", "unknown", "foreign", "damaged")
+NUMBERS = r"0x[0-9a-fA-F]+|[0-9]+"
 _ALL = Window()
 
 
@@ -211,3 +212,15 @@ def _added(levels: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, i
             for key, number in numbers.items():
                 into[key] += number
     return total
+
+
+def unknown_shapes(lines: pl.DataFrame) -> pl.DataFrame:
+    """Messages of ``lines`` that no shape matches, counted by logger and shape (numbers as #), with the first place of each."""
+    return (
+        lines.filter(pl.col("kind").is_null())
+        .with_columns(pl.col("message").str.replace_all(NUMBERS, "#").alias("shape"))
+        .group_by("logger", "shape", maintain_order=True)
+        .agg(pl.len().alias("count"), pl.col("level", "source", "line", "message").first())
+        .sort("count", descending=True, maintain_order=True)
+        .select("count", "level", "logger", "shape", "source", "line", "message")
+    )
