@@ -1,0 +1,203 @@
+"""From arguments to the Trace: every file is found, recognised, read, given to its server, and its tables are put together."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import polars as pl
+
+from zabtrace import schema
+from zabtrace.config import members_of
+from zabtrace.errors import NoEvidenceError
+from zabtrace.evidence import kinds, zones
+from zabtrace.evidence.arguments import discover
+from zabtrace.evidence.copies import number_copies
+from zabtrace.evidence.entry import Entry
+from zabtrace.evidence.epochs import epoch_in
+from zabtrace.evidence.identity import Server, identify
+from zabtrace.evidence.reading import entries_of, in_order, read_data, read_texts, reread
+from zabtrace.evidence.trace import Trace
+from zabtrace.records import read_snapshot
+
+EXPECTED = (
+    "Expected are ZooKeeper's server logs, or its data folders (version-2 with log.<hex> and snapshot.<hex> files), or an archive of them; "
+    "'zabtrace collect' prints what to copy."
+)
+UTC_ASSUMED = "UTC assumed"
+COUNTED = ("lines", "understood", "unknown", "foreign", "damaged")
+
+
+def gather(
+    arguments: Sequence[str], before: Sequence[str] = (), clients: Sequence[str] = (), timezone: Sequence[str] = ()
+) -> Trace:
+    """Read all evidence.
+
+    ``arguments`` and ``before`` are paths as on the command line (``before``: oldest first), ``clients`` client histories,
+    ``timezone`` entries ``[NAME=]ZONE``. Raises NoEvidenceError where nothing readable is there, UsageError for a wrong zone.
+    """
+    entries, servers = _read(arguments, before, clients, timezone)
+    read_data(entries)
+    unordered = number_copies(entries)
+    _require_evidence(entries)
+    logs = _ordered_logs(entries)
+    return Trace(
+        servers=schema.frame(schema.SERVERS, [_server_row(server, logs.get(server.server, []), entries) for server in servers]),
+        lines=_concat(schema.LINES, [_placed(schema.LINES, e.log.lines, e) for found in logs.values() for e in found if e.log]),
+        fields=_fields(logs),
+        txns=_concat(schema.TXNS, [_placed(schema.TXNS, e.txns.txns, e) for e in entries if e.txns]),
+        ops=_concat(schema.TXN_OPS, [_placed(schema.TXN_OPS, e.txns.ops, e) for e in entries if e.txns]),
+        txn_files=_concat(schema.TXN_FILES, [_placed(schema.TXN_FILES, e.txns.file, e) for e in entries if e.txns]),
+        snapshots=_concat(schema.SNAPSHOTS, [_placed(schema.SNAPSHOTS, e.snapshot.snapshot, e) for e in entries if e.snapshot]),
+        epoch_files=schema.frame(schema.EPOCH_FILES, [_epoch_row(e) for e in entries if e.kind in (kinds.EPOCH_FILE, kinds.MARKER)]),
+        members=_members(entries),
+        settings=_concat(schema.SETTINGS, [_placed(schema.SETTINGS, e.config.settings, e) for e in entries if e.config]),
+        client_ops=_concat(schema.CLIENT_OPS, [e.clients.ops for e in entries if e.clients]),
+        damage=_damage(entries),
+        sources=schema.frame(schema.SOURCES, [_source_row(e) for e in entries]),
+        unordered=unordered,
+    )
+
+
+def znodes(arguments: Sequence[str], before: Sequence[str] = ()) -> pl.DataFrame:
+    """The znodes of every snapshot in the evidence, as stored: a frame of ZNODES. Raises NoEvidenceError as ``gather`` does."""
+    entries, _ = _read(arguments, before, (), ())
+    read_data(entries)
+    number_copies(entries)
+    _require_evidence(entries)
+    return _concat(schema.ZNODES, [_placed(schema.ZNODES, read_snapshot(e.source, znodes=True).znodes, e) for e in entries if e.snapshot])
+
+
+def _read(
+    arguments: Sequence[str], before: Sequence[str], clients: Sequence[str], timezone: Sequence[str]
+) -> tuple[list[Entry], list[Server]]:
+    """All files with their texts read and their server known."""
+    asked = zones.parse(timezone)
+    entries = entries_of(discover(arguments, before, clients))
+    read_texts(entries, asked)
+    servers = identify(entries)
+    zones.check_names(asked, entries)
+    reread(entries, asked)
+    return entries, servers
+
+
+def _require_evidence(entries: list[Entry]) -> None:
+    """Raise NoEvidenceError where nothing was read that tells of a server: no data, and no log with a message of ZooKeeper."""
+    if any(entry.is_data for entry in entries) or any(entry.log is not None and entry.log.summary["understood"] for entry in entries):
+        return
+    if not entries:
+        raise NoEvidenceError(f"No file was found. {EXPECTED}")
+    if len(entries) == 1:
+        raise NoEvidenceError(f"{entries[0].source.name} is no evidence: {_why_not(entries[0])}. {EXPECTED}")
+    found = Counter(f"{entry.kind} ({_why_not(entry)})" if entry.kind == kinds.UNRECOGNISED else entry.kind for entry in entries)
+    listed = ", ".join(f"{count} x {what}" for what, count in found.most_common(6))
+    raise NoEvidenceError(f"None of {len(entries)} files is evidence of a server. Found: {listed}. {EXPECTED}")
+
+
+def _why_not(entry: Entry) -> str:
+    if entry.log is not None:
+        return f"none of its {entry.log.summary['lines']} lines holds a message of ZooKeeper"
+    return entry.note if entry.kind == kinds.UNRECOGNISED else f"a file of kind {entry.kind} alone tells nothing of a server"
+
+
+# ---------------------------------------------------------------- tables
+def _concat(table: Sequence[schema.Column], frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    listed = list(frames)
+    return pl.concat(listed) if listed else schema.frame(table)
+
+
+def _placed(table: Sequence[schema.Column], df: pl.DataFrame, entry: Entry) -> pl.DataFrame:
+    """``df`` with the server, copy and order of its file."""
+    return schema.conform(table, df, server=entry.server, copy=entry.copy, order=entry.order)
+
+
+def _ordered_logs(entries: list[Entry]) -> dict[int, list[Entry]]:
+    """The logs of each server, oldest first, with their ``order`` set."""
+    found: dict[int, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.log is not None and entry.server is not None:
+            found[entry.server].append(entry)
+    for server, logs in found.items():
+        found[server] = in_order(logs)
+        for order, entry in enumerate(found[server]):
+            entry.order = order
+    return dict(sorted(found.items()))
+
+
+def _fields(logs: dict[int, list[Entry]]) -> dict[str, pl.DataFrame]:
+    """Per kind the fields of all logs, with their server and source."""
+    found: dict[str, list[pl.DataFrame]] = defaultdict(list)
+    for server, entries in logs.items():
+        for entry in entries:
+            for kind, df in entry.log.fields.items() if entry.log else ():
+                place = [pl.lit(server, dtype=pl.Int64).alias("server"), pl.lit(entry.source.name).alias("source")]
+                found[kind].append(df.select(*place, pl.all().exclude("server", "source")))
+    return {kind: pl.concat(frames, how="diagonal") for kind, frames in found.items()}
+
+
+def _server_row(server: Server, logs: list[Entry], entries: list[Entry]) -> dict[str, Any]:
+    answers = [entry.version for entry in entries if entry.server == server.server and entry.log is None]
+    versions = [version for version in [*answers, *(entry.version for entry in logs)] if version]
+    read_in = [entry.zone for entry in logs]
+    return {
+        "server": server.server,
+        "label": server.label,
+        "identified_by": server.by,
+        "version": versions[-1] if versions else None,
+        "timezone": (read_in[-1] or UTC_ASSUMED) if read_in else None,
+    }
+
+
+def _epoch_row(entry: Entry) -> dict[str, Any]:
+    name = entry.source.path.name
+    return {"server": entry.server, "copy": entry.copy, "source": entry.source.name, "name": name, "epoch": epoch_in(entry.source)}
+
+
+def _members(entries: list[Entry]) -> pl.DataFrame:
+    """Members by configuration files, and by the reconfig transactions of the logs."""
+    frames = [_placed(schema.MEMBERS, entry.config.members, entry) for entry in entries if entry.config]
+    for entry in entries:
+        if entry.txns is None or (changes := entry.txns.txns.filter((pl.col("op") == "reconfig") & (pl.col("data_len") > 0))).is_empty():
+            continue
+        data = entry.source.buffer()
+        for zxid, at, size in changes.select("zxid", "data_offset", "data_len").iter_rows():
+            rows = members_of(bytes(data[at : at + size]).decode("utf-8", "replace"))
+            named = [{**row, "config_zxid": zxid, "line": None, "source": entry.source.name} for row in rows]
+            frames.append(_placed(schema.MEMBERS, schema.frame(schema.MEMBERS, named), entry))
+    return _concat(schema.MEMBERS, frames)
+
+
+def _damage(entries: list[Entry]) -> pl.DataFrame:
+    """What the readers found damaged, and what could not be read at all."""
+    frames = [
+        _placed(schema.DAMAGE, read.damage, entry)
+        for entry in entries
+        for read in (entry.log, entry.txns, entry.snapshot, entry.config, entry.clients)
+        if read is not None
+    ]
+    faults = [
+        {
+            "server": entry.server, "copy": entry.copy, "source": entry.source.name, "offset": fault.offset, "reason": fault.reason,
+            "harm": "data" if entry.is_data else "none", "next_step": fault.next_step,
+        }
+        for entry in entries
+        for fault in entry.source.faults
+    ]  # fmt: skip
+    return _concat(schema.DAMAGE, [*frames, schema.frame(schema.DAMAGE, faults)])
+
+
+def _source_row(entry: Entry) -> dict[str, Any]:
+    summary = entry.log.summary if entry.log else {}
+    remarks = [entry.remarks, *([UTC_ASSUMED] if entry.log is not None and entry.zone is None else [])]
+    return {
+        "source": entry.source.name,
+        "server": entry.server if entry.kind not in (kinds.UNRECOGNISED, kinds.ARCHIVE, kinds.CLIENT_HISTORY) else None,
+        "copy": entry.copy if entry.is_data else None,
+        "kind": entry.kind,
+        "bytes": entry.source.size,
+        "compression": entry.source.compression or next(iter(entry.snapshot.snapshot["compression"] if entry.snapshot else []), None),
+        "layout": entry.log.layout if entry.log else None,
+        **{name: summary.get(name) for name in COUNTED},
+        "note": "; ".join(remarks),
+    }

@@ -1,0 +1,170 @@
+"""What a file is: a table of kinds, tried in order, each with the test that recognises it.
+
+Strategy: content decides; a name alone is believed only where the content cannot speak (an empty transaction log, an epoch
+file). A test looks at the head of a file and returns why it takes the file for its kind, or None.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from zabtrace.clients import looks_like_history
+from zabtrace.logs import looks_like_log
+from zabtrace.records import sniff
+from zabtrace.records.frames import name_zxid
+from zabtrace.source import Source
+
+SERVER_LOG, AUDIT_LOG, TXN_LOG, SNAPSHOT = "server log", "audit log", "txn log", "snapshot"
+EPOCH_FILE, MARKER, MYID = "epoch file", "marker", "myid"
+CONFIG, DYNAMIC_CONFIG, IDLE_CONFIG = "configuration", "dynamic configuration", "configuration not in force"
+FOUR_LETTERS, TEXT_DUMP, CLIENT_HISTORY = "four-letter word", "text dump", "client history"
+ARCHIVE, UNRECOGNISED = "archive", "unrecognised"
+DATA = (TXN_LOG, SNAPSHOT, EPOCH_FILE, MARKER)
+"""The kinds that make up a saved state of a server's data."""
+
+EPOCH_NAMES = ("currentEpoch", "acceptedEpoch", "currentEpoch.tmp", "acceptedEpoch.tmp")
+MARKER_NAMES = ("updatingEpoch", "initialize")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a test may look at."""
+
+    source: Source
+
+    @cached_property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.source.path.name
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes, uncompressed."""
+        return self.source.head()
+
+    @cached_property
+    def text(self) -> str | None:
+        """The head as text; None where it is binary."""
+        return None if b"\0" in self.head[:512] else self.head.decode("utf-8", "replace")
+
+    def says(self, pattern: re.Pattern[str]) -> bool:
+        """Does the head, as text, match?"""
+        return self.text is not None and pattern.search(self.text) is not None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file: its name in SOURCES, what it is good for, and the test."""
+
+    name: str
+    meaning: str
+    test: Callable[[Probe], str | None]
+
+
+AUDIT_LINE = re.compile(r"^.*AuditLogger: .*\boperation=\w+.*\bresult=\w+\s*$", re.MULTILINE)
+DUMP_START = re.compile(
+    r"\A\s*(ZooKeeper Transactional Log File with dbid |ZNode Details \(count=|\[1,0,\{\"progname\":\"SnapshotFormatter)"
+)
+CONFIG_KEY = re.compile(
+    r"^[ \t]*(dataDir|dataLogDir|tickTime|initLimit|syncLimit|clientPort|dynamicConfigFile|server\.\d+)[ \t]*[=:]", re.MULTILINE
+)
+CONFIG_LINE = re.compile(r"\s*([#!].*|[A-Za-z0-9_.\-]+[ \t]*[=: ].*|)\s*")
+MEMBER_LINE = re.compile(r"\s*([#!].*|(server|group|weight)\.\d+[ \t]*[=:].*|version[ \t]*=.*|)\s*")
+IDLE_NAME = re.compile(r"(_sample\.cfg|\.bak|\.next|\.orig|\.old|~)$")
+DECIMAL = re.compile(rb"\s*-?[0-9]{1,19}\s*")
+# What the servers' answers begin with (classes of org.apache.zookeeper.server.command)
+FOUR_LETTER_STARTS = {
+    "mntr": re.compile(r"\Azk_version\t"),
+    "srvr or stat": re.compile(r"\AZookeeper version: "),
+    "envi": re.compile(r"\AEnvironment:\s*\n"),
+    "conf": re.compile(r"\A(clientPort=|secureClientPort=).*^serverId=", re.DOTALL | re.MULTILINE),
+    "dump": re.compile(r"\ASessionTracker dump:"),
+    "cons": re.compile(r"\A /[^\n]+\[\d+\]\(queued="),
+    "wchs": re.compile(r"\A\d+ connections watching \d+ paths"),
+    "ruok": re.compile(r"\Aimok\s*\Z"),
+    "crst": re.compile(r"\A(Connection|Server) stats reset\."),
+    "isro": re.compile(r"\A(rw|ro)\s*\Z"),
+    "dirs": re.compile(r"\Adatadir_size: "),
+    "refused": re.compile(r"\A\w{4} is not executed because it is not in the whitelist"),
+    "not serving": re.compile(r"\AThis ZooKeeper instance is not currently serving requests"),
+}
+
+
+def _txn_log_by_name(probe: Probe) -> str | None:
+    named = name_zxid(probe.name, "log") is not None
+    return "its name: it has no magic of a transaction log" if named and (probe.text is None or not probe.head.strip()) else None
+
+
+def _snapshot_by_name(probe: Probe) -> str | None:
+    named = name_zxid(probe.name, "snapshot") is not None
+    return "its name: it has no magic of a snapshot" if named and (probe.text is None or not probe.head.strip()) else None
+
+
+def _server_log(probe: Probe) -> str | None:
+    layout = looks_like_log(probe.head) if probe.head else None
+    return f"records in layout {layout}" if layout else None
+
+
+def _four_letters(probe: Probe) -> str | None:
+    word = next((word for word, start in FOUR_LETTER_STARTS.items() if probe.says(start)), None)
+    return f"an answer to {word}" if word else None
+
+
+def _config(probe: Probe) -> str | None:
+    if IDLE_NAME.search(probe.name) or not probe.says(CONFIG_KEY):
+        return None
+    odd = [line for line in (probe.text or "").splitlines() if not CONFIG_LINE.fullmatch(line)]
+    return "keys of zoo.cfg" if len(odd) <= 1 + len((probe.text or "").splitlines()) // 4 else None
+
+
+def _dynamic_config(probe: Probe) -> str | None:
+    lines = (probe.text or "").splitlines()
+    whole = not IDLE_NAME.search(probe.name) and any(line.strip().startswith("server.") for line in lines)
+    return "nothing but members" if whole and all(MEMBER_LINE.fullmatch(line) for line in lines) else None
+
+
+def _idle_config(probe: Probe) -> str | None:
+    return "its name: no server reads it" if IDLE_NAME.search(probe.name) and probe.says(CONFIG_KEY) else None
+
+
+def _named(names: tuple[str, ...]) -> Callable[[Probe], str | None]:
+    return lambda probe: "its name" if probe.name in names else None
+
+
+KINDS = (
+    Kind(TXN_LOG, "transaction log", lambda probe: "its magic" if sniff(probe.head) == "txn_log" else None),
+    Kind(SNAPSHOT, "snapshot of the tree", lambda probe: "its magic" if sniff(probe.head) == "snapshot" else None),
+    Kind(EPOCH_FILE, "currentEpoch or acceptedEpoch", _named(EPOCH_NAMES)),
+    Kind(MARKER, "updatingEpoch (3.4.6 to 3.4.14) or initialize (3.6 and newer)", _named(MARKER_NAMES)),
+    Kind(MYID, "the server's sid", _named(("myid",))),
+    Kind(AUDIT_LOG, "audit log", lambda probe: "audit records" if probe.says(AUDIT_LINE) else None),
+    Kind(TEXT_DUMP, "output of ZooKeeper's own formatters", lambda probe: "its first line" if probe.says(DUMP_START) else None),
+    Kind(FOUR_LETTERS, "answer to a four-letter word", _four_letters),
+    Kind(CLIENT_HISTORY, "what a client recorded", lambda probe: "op, path and ok" if looks_like_history(probe.head) else None),
+    Kind(SERVER_LOG, "text log of a server", _server_log),
+    Kind(DYNAMIC_CONFIG, "members of the ensemble, with or without the zxid in its name", _dynamic_config),
+    Kind(CONFIG, "zoo.cfg", _config),
+    Kind(IDLE_CONFIG, "configuration that no server reads: sample, backup, or proposed", _idle_config),
+    Kind(TXN_LOG, "transaction log", _txn_log_by_name),
+    Kind(SNAPSHOT, "snapshot of the tree", _snapshot_by_name),
+)
+
+
+def recognise(source: Source) -> tuple[str, str]:
+    """The kind of a file, and why it was taken for that. A file that cannot be read is unrecognised; its faults say why."""
+    probe = Probe(source)
+    for kind in KINDS:
+        if (why := kind.test(probe)) is not None:
+            return kind.name, why
+    return UNRECOGNISED, _why_not(probe)
+
+
+def _why_not(probe: Probe) -> str:
+    if probe.source.faults:
+        return probe.source.faults[0].reason
+    if not probe.head:
+        return "empty file"
+    return "binary, without a magic of ZooKeeper" if probe.text is None else "text, in no layout of a ZooKeeper log and no known form"

@@ -1,0 +1,158 @@
+"""Reads every file with the reader of its kind, two at a time, and takes from it what tells whose it is.
+
+Strategy: text first (it tells the sids), data when the servers are known; a log that another one begins with is not read twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from zabtrace.clients import read_clients
+from zabtrace.config import read_config
+from zabtrace.evidence import kinds
+from zabtrace.evidence.arguments import CLIENTS, File
+from zabtrace.evidence.entry import Entry, one_sid
+from zabtrace.evidence.zones import Zones
+from zabtrace.logs import read_log
+from zabtrace.records import read_snapshot, read_txn_log
+from zabtrace.source import Source
+
+WORKERS = 2
+"""Files read at the same time: the readers are mostly in polars and numpy, which use the other cores themselves."""
+SERVER_ID = re.compile(r"^(?:serverId=|zk_server_id\t)(\d+)", re.MULTILINE)
+RELEASE = re.compile(r"^(?:zk_version\t|Zookeeper version: |zookeeper\.version=)(\d+\.\d+\.\d+)", re.MULTILINE)
+SID_LIMIT = 1 << 63
+
+
+def entries_of(files: Iterable[File]) -> list[Entry]:
+    """Each file with its kind."""
+    return _each(_entry, files)
+
+
+def read_texts(entries: list[Entry], zones: Zones) -> None:
+    """Read logs, configurations, client histories and the small files that name a server."""
+    logs = [entry for entry in entries if entry.kind == kinds.SERVER_LOG]
+    _without_repeats(logs)
+    _each(lambda entry: _read_text(entry, zones), entries)
+
+
+def read_data(entries: list[Entry]) -> None:
+    """Read transaction logs and snapshots."""
+    _each(_read_data, entries)
+
+
+def reread(entries: list[Entry], zones: Zones) -> None:
+    """Read logs again whose zone is known only since their server is."""
+    late = [entry for entry in entries if entry.log is not None and zones.of(entry) != entry.zone]
+    _each(lambda entry: _read_log(entry, zones), late)
+
+
+def _each(work: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(work, things))
+
+
+def _entry(file: File) -> Entry:
+    if file.note is not None:
+        return Entry(file, kinds.ARCHIVE if file.note.startswith("archive") else kinds.UNRECOGNISED, file.note)
+    if file.argument.role == CLIENTS:
+        return Entry(file, kinds.CLIENT_HISTORY, "given with --clients")
+    return Entry(file, *kinds.recognise(file.source))
+
+
+def _read_text(entry: Entry, zones: Zones) -> None:
+    if entry.kind == kinds.SERVER_LOG and entry.order != REPEATED:
+        _read_log(entry, zones)
+    elif entry.kind in (kinds.CONFIG, kinds.DYNAMIC_CONFIG):
+        entry.config = read_config(entry.source)
+    elif entry.kind == kinds.CLIENT_HISTORY:
+        entry.clients = read_clients(entry.source)
+    elif entry.kind == kinds.MYID:
+        entry.said = _myid(entry)
+    elif entry.kind == kinds.FOUR_LETTERS:
+        answer = entry.source.head().decode("utf-8", "replace")
+        entry.said = int(said[1]) if (said := SERVER_ID.search(answer)) and int(said[1]) < SID_LIMIT else None
+        entry.version = release[1] if (release := RELEASE.search(answer)) else None
+
+
+def _read_log(entry: Entry, zones: Zones) -> None:
+    entry.zone = zones.of(entry)
+    entry.log = read_log(entry.source, entry.zone)
+    entry.said = one_sid(entry.log.sids)
+    entry.version = entry.log.version
+    if entry.said is None and entry.log.sids:
+        entry.notes.append(f"several servers speak in it: {', '.join(map(str, sorted(entry.log.sids)))}")
+
+
+def _myid(entry: Entry) -> int | None:
+    """The sid in the first line of a myid file (QuorumPeerConfig.setupMyId)."""
+    line = entry.source.head(64).split(b"\n")[0].strip()
+    if line.isdigit() and int(line) < SID_LIMIT:
+        return int(line)
+    entry.source.fault(0, f"no sid in it: {line!r}", "A server does not start with it: compare with the server's lines in zoo.cfg.")
+    return None
+
+
+def _read_data(entry: Entry) -> None:
+    if entry.kind == kinds.TXN_LOG:
+        entry.txns = read_txn_log(entry.source)
+    elif entry.kind == kinds.SNAPSHOT:
+        entry.snapshot = read_snapshot(entry.source)
+
+
+# ---------------------------------------------------------------- logs that are there twice
+REPEATED = -1
+"""``order`` of a log that is not read, since another file begins with all of its lines."""
+START = 1 << 12
+
+
+def _without_repeats(logs: list[Entry]) -> None:
+    """Mark each log that another one begins with: a copy, or an earlier state of the same file."""
+    alike: dict[bytes, list[tuple[int, Entry]]] = defaultdict(list)
+    for place, entry in enumerate(logs):
+        if head := entry.source.head(START):
+            alike[head].append((place, entry))
+    short = {head: found for head, found in alike.items() if len(head) < START}
+    for head, found in alike.items():
+        found += [pair for other, pairs in short.items() if other != head and head.startswith(other) for pair in pairs]
+        _mark_repeats([entry for _, entry in sorted(found, key=lambda pair: pair[0])])
+
+
+def _mark_repeats(alike: list[Entry]) -> None:
+    """Compare logs that begin alike with the longest one; of equal ones the first is kept."""
+    rest = [(sum(map(len, entry.source.blocks())), entry) for entry in alike] if len(alike) > 1 else []
+    rest.sort(key=lambda pair: -pair[0])
+    for at, (_, longer) in enumerate(rest):
+        for _, entry in rest[at + 1 :]:
+            if entry.order != REPEATED and longer.order != REPEATED and _begins_with(longer.source, entry.source):
+                entry.order = REPEATED
+                entry.notes.append(f"not read: {longer.source.name} begins with all of it")
+
+
+def _begins_with(longer: Source, shorter: Source) -> bool:
+    """Are the bytes of ``shorter`` the first ones of ``longer``?"""
+    theirs = longer.blocks()
+    held = b""
+    for block in shorter.blocks():
+        while len(held) < len(block) and (more := next(theirs, b"")):
+            held += more
+        if not held.startswith(block):
+            return False
+        held = held[len(block) :]
+    return True
+
+
+def in_order(logs: list[Entry]) -> list[Entry]:
+    """Logs of one server, oldest first: by their first stamp, never by file times; without a stamp as their names say."""
+    first = {id(entry): entry.log.lines["time"].drop_nulls().head(1).to_list() if entry.log else [] for entry in logs}
+    return sorted(logs, key=lambda entry: (not first[id(entry)], first[id(entry)], -_backup(entry), entry.source.name))
+
+
+def _backup(entry: Entry) -> int:
+    """The number of a rotated log: zookeeper.log.2 is older than zookeeper.log.1."""
+    numbers = re.findall(r"\.(\d+)(?=\.|$)", entry.source.path.name)
+    return int(numbers[-1]) if numbers else 0
