@@ -255,7 +255,7 @@ def _fates(judgement: Judgement, scale: Scale) -> Iterable[go.Scatter]:
 def _laid_out(figure: go.Figure, lanes: list[str], scale: Scale) -> go.Figure:
     figure.update_layout(
         template="plotly_white", barmode="overlay", bargap=0.2, height=340 + 46 * max(len(lanes), 2),
-        margin={"l": 8, "r": 8, "t": 34, "b": 8},
+        margin={"l": 8, "r": 8, "t": 56, "b": 8},
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "font": {"size": 12}, "itemwidth": 30},
         hoverlabel={"align": "left"}, font={"family": "system-ui, sans-serif", "size": 12, "color": "#1f2933"},
     )  # fmt: skip

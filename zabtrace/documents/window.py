@@ -98,7 +98,7 @@ def _from(df: pl.DataFrame, bound: Point) -> pl.Expr:
     if bound.time is not None:
         return (pl.col(_timed(df)[1]) >= bound.time).fill_null(True)
     if pair := _pair(df, ZXIDS):
-        return (pl.col(pair[1]) >= bound.low).fill_null(True)
+        return pl.any_horizontal(pl.col(name) >= bound.low for name in pair).fill_null(True)
     return (pl.col(_epoch(df)) >= zxid.epoch(bound.low)).fill_null(True)
 
 
@@ -106,7 +106,7 @@ def _to(df: pl.DataFrame, bound: Point) -> pl.Expr:
     if bound.time is not None:
         return (pl.col(_timed(df)[0]) <= bound.time).fill_null(True)
     if pair := _pair(df, ZXIDS):
-        return (pl.col(pair[0]) <= bound.high).fill_null(True)
+        return pl.any_horizontal(pl.col(name) <= bound.high for name in pair).fill_null(True)
     return (pl.col(_epoch(df)) <= zxid.epoch(bound.high)).fill_null(True)
 
 
