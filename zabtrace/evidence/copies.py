@@ -8,7 +8,7 @@ nothing or contradict each other, the order is not proved.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, cmp_to_key
 from os.path import commonpath
@@ -67,9 +67,11 @@ class State:
 
 def number_copies(entries: Iterable[Entry]) -> tuple[int, ...]:
     """Set ``copy`` of every data file, and of the configuration beside it; the servers whose copies' order is not proved."""
+    listed = list(entries)
     unordered: list[int] = []
     by_server: dict[int, list[State]] = defaultdict(list)
-    for state in states(entries):
+    told = {(entry.server, entry.moment, entry.root) for entry in listed if entry.log is not None}
+    for state in sorted(states(listed), key=lambda state: _nearness(state, told)):
         by_server[state.server].append(state)
     for server, found in by_server.items():
         newest = [state for state in found if state.moment[0] != BEFORE]
@@ -83,7 +85,27 @@ def number_copies(entries: Iterable[Entry]) -> tuple[int, ...]:
         for copy, state in [*enumerate(newest), *enumerate(ordered, max(len(newest), 1))]:
             for entry in state.entries:
                 entry.copy = copy
+    _place_configurations(listed)
     return tuple(sorted(unordered))
+
+
+def _place_configurations(entries: list[Entry]) -> None:
+    """A configuration is of the time of the data in the same folder of a server, else of the newest data given with it."""
+    by_root: dict[tuple[object, ...], int] = {}
+    for entry in entries:
+        if entry.is_data and entry.copy is not None:
+            for key in ((entry.server, entry.moment, entry.root), (entry.server, entry.moment)):
+                by_root[key] = min(entry.copy, by_root.get(key, entry.copy))
+    for entry in entries:
+        if entry.config is not None and entry.server is not None:
+            near = (entry.server, entry.moment, entry.root)
+            entry.copy = by_root.get(near, by_root.get(near[:2]))
+
+
+def _nearness(state: State, told: Container[object]) -> tuple[bool, int, str]:
+    """Of states that are alike the one beside the server's logs counts as the newest, then the one that lies higher."""
+    first = min(state.entries, key=lambda entry: entry.source.name)
+    return (state.server, state.moment, first.root) not in told, len(first.source.path.parts), first.source.name
 
 
 def _newest_first(found: list[State]) -> list[State]:
