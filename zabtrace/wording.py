@@ -99,7 +99,7 @@ def _stamps(times: pl.Series) -> pl.Series:
 def rows(df: pl.DataFrame, names: Names) -> Iterator[dict[str, Any]]:
     """Each row as a dictionary of written values; an evidence item keeps only the keys that say something."""
     sids = [name for name in df.columns if name in SERVERS]
-    proofs = [name for name in df.columns if name == "evidence"]
+    proofs = [name for name in df.columns if df.schema[name] == schema.EVIDENCE]
     for part in df.iter_slices(_SLICE):
         for row in written(part).iter_rows(named=True):
             row.update({name: names.name(row[name]) for name in sids})
