@@ -32,6 +32,12 @@ class Ballot(NamedTuple):
         """What stays the same after the election: peerEpoch becomes the new one after the sync (updateElectionVote)."""
         return self.round, self.leader, self.zxid
 
+    def agrees(self, other: Ballot | None) -> bool:
+        """Can both be votes of one election? peerEpoch counts where both were cast while LOOKING (else it is null)."""
+        if other is None or self.choice != other.choice:
+            return False
+        return self.peer_epoch is None or other.peer_epoch is None or self.peer_epoch == other.peer_epoch
+
 
 class Notice(NamedTuple):
     """One notification as one server saw it."""

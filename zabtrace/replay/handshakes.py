@@ -58,6 +58,13 @@ class Sent:
         """Was it printed after the leader had its quorum?"""
         return self.interval.served_at is not None and self.at > self.interval.served_at
 
+    @property
+    def leader_end(self) -> int | None:
+        """The leader's own last zxid when it decided, as far as its lines tell (3.4 prints no lastProcessedZxid)."""
+        if self.last_processed is not None:
+            return self.last_processed
+        return self.peer_zxid if self.equal else self.max_committed or None
+
     def zxids(self) -> set[int | None]:
         """The zxids that its first packet may carry."""
         return {self.diff, self.trunc, self.max_committed, self.peer_zxid, self.last_processed, self.snapshot}

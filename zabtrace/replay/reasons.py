@@ -11,6 +11,10 @@ from zabtrace.protocol.vote import Vote
 from zabtrace.replay.handshakes import Sent
 
 
+NO_EPOCH = -1
+"""peerEpoch of a vote of the algorithms that know none (electionAlg 0 to 2, up to 3.5)."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the sentence about an election is made of."""
@@ -55,14 +59,14 @@ def _won(facts: Facts) -> str:
     if facts.decided_by is None or mine is None:
         return f"{head}; the logs do not show the first votes it was compared with"
     if its is None:
-        return f"{head} alone, with {zxid.text(mine.zxid)} of epoch {mine.peer_epoch}"
+        return f"{head} alone, with {_position(mine)}"
     if facts.decided_by == "sid":
-        same = f"{zxid.text(mine.zxid)} of epoch {mine.peer_epoch}"
-        return f"{head} by server id: its {same} equals server {its.sid}'s, and {mine.sid} is larger"
-    return (
-        f"{head} by {facts.decided_by}: its {zxid.text(mine.zxid)} of epoch {mine.peer_epoch} "
-        f"beats server {its.sid}'s {zxid.text(its.zxid)} of epoch {its.peer_epoch}"
-    )
+        return f"{head} by server id: its {_position(mine)} equals server {its.sid}'s, and {mine.sid} is larger"
+    return f"{head} by {facts.decided_by}: its {_position(mine)} beats server {its.sid}'s {_position(its)}"
+
+
+def _position(vote: Vote) -> str:
+    return zxid.text(vote.zxid) + (f" of epoch {vote.peer_epoch}" if vote.peer_epoch != NO_EPOCH else "")
 
 
 def _agreement(facts: Facts) -> str:
@@ -138,7 +142,8 @@ SYNC_RULES: tuple[tuple[Callable[[str | None, Sent], bool], str], ...] = (
      "the learner's {place} is below the leader's committedLog {min}..{max}: what follows is sent from the {walked} (rule 5)"),
     (lambda mode, s: mode == "DIFF", "the learner's {place} is followed by what the leader's {walked} {min}..{max} holds"),
     (lambda mode, s: mode == "SNAP" and _below(s),
-     "the learner's {place} is below the leader's committedLog {min}..{max} and the log on disk does not serve: the snapshot {base} (rule 5)"),
+     "the learner's {place} is below the leader's committedLog {min}..{max}, and its log on disk does not serve: "
+     "the snapshot {base} (rule 5)"),
     (lambda mode, s: mode == "SNAP",
      "the learner's {place} fits no rule for a DIFF or TRUNC with committedLog {min}..{max}: the snapshot {base} (rule 6)"),
 )  # fmt: skip

@@ -78,6 +78,11 @@ class Stage:
         found = placed(self.trace.events(*kinds).filter(pl.col("server").is_not_null()).drop("role"))
         return within(found, self._bounds, "interval", "role")
 
+    @cached_property
+    def voting(self) -> frozenset[int]:
+        """Intervals in which FastLeaderElection, which prints its votes, was at work."""
+        return frozenset(row["interval"] for row in self.rows("fle_new_election", "fle_notification_received"))
+
     def rows(self, *kinds: str) -> list[dict[str, Any]]:
         """``events`` as dictionaries, in order per server; only what no interval holds is left out."""
         return self.events(*kinds).filter(pl.col("interval").is_not_null()).to_dicts()

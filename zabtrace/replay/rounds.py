@@ -238,6 +238,16 @@ def _ballot(election: Election, result: Terms) -> Ballot | None:
     return max(last, default=None, key=lambda b: b.round)
 
 
+def _without_votes(election: Election, stage: Stage) -> dict[int, Vote]:
+    """First votes of an algorithm that prints none: where leader and learners stood before any was synchronized (by zxid, then sid)."""
+    term = election.term
+    if term is None or term.interval is None or any(i.index in stage.voting for i in election.looking):
+        return {}
+    sides = [side for _, side in term.handshakes if side is not None and not side.established]
+    stood = {side.learner: side.peer_zxid for side in sides} | {term.leader: side.leader_end for side in sides}
+    return {sid: Vote(reasons.NO_EPOCH, end, sid) for sid, end in stood.items() if end is not None}
+
+
 def _first_votes(election: Election, result: Terms) -> dict[int, Vote]:
     """Each server's first vote for itself: its own, else as the others received it in this election."""
     votes: dict[int, Vote] = {}
@@ -249,7 +259,7 @@ def _first_votes(election: Election, result: Terms) -> dict[int, Vote]:
         for n in result.ballots.others(looking, "LOOKING"):
             if n.ballot.leader == n.sender and n.ballot.peer_epoch is not None and n.sender not in votes:
                 votes[n.sender] = Vote(n.ballot.peer_epoch, n.ballot.zxid, n.sender)
-    return votes
+    return votes or _without_votes(election, result.stage)
 
 
 def _quorum(election: Election, result: Terms, config: Config) -> list[int]:
@@ -307,7 +317,8 @@ def _overlap(one: Interval, base: Interval | None) -> bool:
 
 def _ends(election: Election) -> tuple[str, ...]:
     """How those who found no leader stopped looking."""
-    return tuple(sorted({"cut off" if i.after is None else "looked anew" if i.after.role == "LOOKING" else "went on" for i in election.looking}))
+    words = {None: "cut off", "LOOKING": "looked anew"}
+    return tuple(sorted({words.get(i.after.role if i.after is not None else None, "went on") for i in election.looking}))
 
 
 def _votes(found: list[Election], result: Terms, proposed: dict[int, dict[str, Any]]) -> pl.DataFrame:

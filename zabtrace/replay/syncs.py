@@ -46,7 +46,7 @@ def _row(trace: Trace, result: Terms, term: Term | None, pair: Handshake) -> dic
     stood = leader.peer_zxid if leader is not None and leader.peer_zxid is not None else _own(result, learner)
     target = _target(learner, leader, mode)
     epoch = term.epoch if term is not None else None
-    gone = _discarded(trace, sid, term, mode, stood, kept)
+    gone = _discarded(trace, sid, term, mode, stood, kept, leader is not None and leader.refused)
     return {
         "time": side.time, "learner": sid, "leader": term.leader if term is not None else None, "epoch": epoch,
         "mode": mode, "learner_zxid": stood, "to_zxid": target, "truncated_to": kept,
@@ -94,6 +94,8 @@ def _target(learner: Received | None, leader: Sent | None, mode: str | None) -> 
     """The last zxid that the learner holds by it, as announced."""
     if mode == "TRUNC+DIFF" and leader is not None:
         return leader.max_committed
+    if mode == "TRUNC" and leader is None:
+        return None  # a DIFF may follow it
     if learner is not None and learner.zxid is not None:
         return learner.zxid
     if leader is None or mode is None:
@@ -112,7 +114,7 @@ def _own(result: Terms, learner: Received | None) -> int | None:
 
 
 def _discarded(
-    trace: Trace, learner: int | None, term: Term | None, mode: str | None, stood: int | None, kept: int | None
+    trace: Trace, learner: int | None, term: Term | None, mode: str | None, stood: int | None, kept: int | None, refused: bool
 ) -> Discarded | None:
     """What lay behind the cut, or behind what the leader's history shares with a snapshot's receiver.
 
@@ -122,7 +124,9 @@ def _discarded(
     if learner is None or stood is None or term is None or (epoch is not None and zxid.epoch(stood) >= epoch):
         return None
     if mode == "SNAP":
-        kept = _shared(trace, term.leader, stood, epoch)
+        kept = _shared(trace, term, stood)
+        if kept is None:
+            return Discarded(None, stood, None) if refused else None
     if kept is None or stood <= kept or mode not in ("TRUNC", "TRUNC+DIFF", "SNAP"):
         return None
     records = _records(trace, learner, kept, stood)
@@ -131,11 +135,16 @@ def _discarded(
     return Discarded(records[0] if complete else following, stood, len(records) if complete else None)
 
 
-def _shared(trace: Trace, leader: int, stood: int, epoch: int | None) -> int | None:
-    """The leader's last record up to the epoch that the learner stood in; null where its disk does not reach back so far."""
-    own = trace.txns.filter(pl.col("server") == leader)
+def _shared(trace: Trace, term: Term, stood: int) -> int | None:
+    """The last zxid of the learner's epoch (or below) in the leader's history: of its winning vote, else on its disk.
+
+    Null where the vote is of another epoch and the disk does not reach back so far.
+    """
+    if term.ballot is not None and zxid.epoch(term.ballot.zxid) == zxid.epoch(stood):
+        return term.ballot.zxid
+    own = trace.txns.filter(pl.col("server") == term.leader)
     below = own.filter(zxid.epoch_of("zxid") <= zxid.epoch(stood))["zxid"]
-    if below.is_empty() or epoch is None or own.filter(zxid.epoch_of("zxid") >= epoch).is_empty():
+    if below.is_empty() or term.epoch is None or own.filter(zxid.epoch_of("zxid") >= term.epoch).is_empty():
         return None
     most = below.max()
     return most if isinstance(most, int) else None
@@ -161,7 +170,7 @@ def _numbers(learner: Received | None, leader: Sent | None) -> list[int]:
     """The leader's own position as either side prints it."""
     if leader is not None:
         return [n for n in (leader.last_processed, leader.max_committed, leader.snapshot) if n is not None]
-    return [learner.zxid] if learner is not None and learner.zxid is not None else []
+    return [learner.zxid] if learner is not None and learner.zxid is not None and learner.mode != "TRUNC" else []
 
 
 def learners(result: Terms, epoch: int) -> Iterable[tuple[int, str]]:

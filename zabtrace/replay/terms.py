@@ -111,10 +111,9 @@ def deciding(found: Ballots, interval: Interval) -> Ballot | None:
     led = [n.ballot for n in found.others(looking, "LEADING") if n.sender == n.ballot.leader]
     if own and (not led or own[-1].leader == led[-1].leader):
         return own[-1]
-    if led:
-        return led[-1]
-    following = {n.ballot.leader for n in found.others(looking, "FOLLOWING")}
-    return next((n.ballot for n in found.others(looking, "FOLLOWING")), None) if len(following) == 1 else None
+    followed = [n.ballot for n in found.others(looking, "FOLLOWING")]
+    told = led[-1:] or (followed[:1] if len({ballot.leader for ballot in followed}) == 1 else [])
+    return told[0]._replace(peer_epoch=None) if told else None
 
 
 def _winning(found: Ballots, interval: Interval) -> Ballot | None:
@@ -136,9 +135,9 @@ class _Addresses:
                 self._sids[match[1].split("/")[-1], int(match[2])].add(row["sid"])
         self._named: dict[int, int] = {}
         for row in stage.rows("leader_connected", "leader_disconnected", "observer_observing"):
-            sid: int | None = row["sid"] if row["sid"] is not None else self._sid(row["address"])
-            if sid is not None:
-                self._named.setdefault(row["interval"], sid)
+            named: int | None = row["sid"] if row["sid"] is not None else self._sid(row["address"])
+            if named is not None:
+                self._named.setdefault(row["interval"], named)
 
     def _sid(self, address: str | None) -> int | None:
         match = _HOST.match(address or "")
@@ -204,8 +203,12 @@ def _join(result: Terms, interval: Interval) -> None:
     if interval.leader is None:
         return
     ballot = deciding(result.ballots, interval)
-    candidates = [term for term in _possible(result, interval) if term.leader == interval.leader]
-    alike = [term for term in candidates if ballot is not None and term.ballot is not None and term.ballot.choice == ballot.choice]
+    met = _met(result.ballots, interval)
+    candidates = [
+        term for term in _possible(result, interval)
+        if term.leader == interval.leader and (met or all(other.server != interval.server for other in term.learners))
+    ]  # fmt: skip
+    alike = [term for term in candidates if ballot is not None and ballot.agrees(term.ballot)]
     if len(alike or candidates) == 1 and (alike or ballot is None or candidates[0].ballot is None):
         _enter(result, interval, (alike or candidates)[0])
         return
@@ -213,6 +216,14 @@ def _join(result: Terms, interval: Interval) -> None:
     term = Term(interval.leader, None, ballot=ballot, led=interval.served_at is not None or not has_log)
     result.all.append(term)
     _enter(result, interval, term)
+
+
+def _met(found: Ballots, interval: Interval) -> bool:
+    """Did it learn of its leader from servers that followed it already? Else it elected it, and was in no earlier part of that term."""
+    looking = interval.before
+    if looking is None or looking.role != "LOOKING":
+        return False
+    return any(n.ballot.leader == interval.leader for n in found.others(looking, "FOLLOWING", "LEADING"))
 
 
 def _possible(result: Terms, interval: Interval) -> list[Term]:
