@@ -1,6 +1,7 @@
 # make report    makes the environment, writes zabtrace-report.html from a sample and prints the verdict
 # make test      makes the environment with its test extras and runs the whole suite
 # make lint      ruff, mypy and the import contracts
+# make docs      refreshes what README.md shows: the commands' output and the picture
 # make clean     removes the environment and all that was generated
 #
 #   PYTHON=python3.12 make report          another interpreter, 3.11 or newer
@@ -22,7 +23,7 @@ OLD := import sys; sys.exit(sys.version_info >= (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help report test lint clean FORCE
+.PHONY: help report test lint docs clean FORCE
 
 help:
 	@sed '/^$$/q; s/^# \{0,1\}//' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +39,9 @@ lint: $(READY_TEST)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY_TEST)
+	$(BIN)/python tests/readme.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info zabtrace-report.html .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

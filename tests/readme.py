@@ -1,4 +1,4 @@
-"""The commands that README.md shows, and their real output. Run as a program, it writes that output into README.md."""
+"""The commands that README.md shows, and their real output. Run as a program, it renews that output and the picture."""
 
 import os
 import re
@@ -34,5 +34,16 @@ def refreshed(text: str) -> str:
         return BLOCK.sub(lambda block: f"```console\n$ {block['command']}\n{output(block['command'], Path(folder))}```", text)
 
 
+def photograph(target: Path) -> None:
+    """The first screen of a real report, drawn by a headless Chromium."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "page.html"
+        output(f"zabtrace report sample_logs/truncated-3.8.0 -o {page}", Path(folder))
+        camera = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=8000"]
+        view = ["--window-size=1200,960", f"--screenshot={target}", page.as_uri()]
+        subprocess.run([*camera, *view], capture_output=True, check=True, timeout=120)
+
+
 if __name__ == "__main__":
     README.write_text(refreshed(README.read_text()))
+    photograph(ROOT / "docs" / "report.png")
