@@ -50,7 +50,7 @@ class Messages:
     def __init__(self, grammar: notation.Grammar) -> None:
         self.grammar = grammar
         self._rules: dict[str, list[Shape]] = defaultdict(list)
-        for shape in sorted(grammar.shapes, key=lambda shape: -shape.fixed):
+        for shape in sorted(grammar.shapes, key=lambda shape: shape.rank):
             name, mark, level = shape.rule.partition("__")
             self._rules[name.replace("_", "") + mark + level].append(shape)
         self._ordered: dict[tuple[str | None, str | None], list[Shape]] = {}
@@ -65,7 +65,7 @@ class Messages:
         if (logger, level) not in self._ordered:
             name = class_of(logger or "")
             own = self._rules.get(name, []) + self._rules.get(f"{name}__{(level or '').lower()}", [])
-            self._ordered[logger, level] = sorted(own, key=lambda shape: -shape.fixed) + self._rules[ANYWHERE]
+            self._ordered[logger, level] = sorted(own, key=lambda shape: shape.rank) + self._rules[ANYWHERE]
         return self._ordered[logger, level]
 
     def candidates(self, logger: str | None, level: str | None, head: str) -> tuple[Shape, ...]:

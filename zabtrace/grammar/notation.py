@@ -19,6 +19,8 @@ _TOKEN = re.compile(r'\s*(?:(?P<literal>"(?:\\.|[^"\\])*")|->\s*(?P<alias>[a-z_0
 _TERMINAL = re.compile(r"([A-Z_0-9]+):\s*/(.*)/$")
 _FIELD = re.compile(r"([a-z_0-9]+):\s*([A-Z_0-9]+)$")
 _ALTERNATIVE = re.compile(r"(?:([a-z_0-9]+):|\|)(.*)$")
+FREE = "TEXT"
+"""The terminal that takes the rest of a message, whatever it is."""
 _META = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 
@@ -57,8 +59,14 @@ class Shape:
 
     @cached_property
     def fixed(self) -> int:
-        """Characters of fixed text: the more, the earlier a shape is tried."""
+        """Characters of fixed text."""
         return sum(len(part) for part in self.parts if isinstance(part, str))
+
+    @cached_property
+    def rank(self) -> tuple[int, bool, int]:
+        """Shapes of lower rank are tried first: more fixed text, then no free text, then more columns."""
+        free = any(isinstance(part, Hole) and part.terminal == FREE for part in self.parts)
+        return -self.fixed, free, -len(self.columns)
 
     @cached_property
     def columns(self) -> dict[str, str]:
