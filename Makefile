@@ -9,7 +9,7 @@
 
 PYTHON ?= python3
 EVIDENCE ?= sample_logs/truncated-3.8.0
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n auto
 
 VENV := .venv
 BIN := $(VENV)/bin
