@@ -33,12 +33,12 @@ _FOREIGN = "Tell which ZooKeeper release or fork wrote it."
 _COPY = "Copy the file again from the server; if it is like that there, the server ignores or refuses it."
 
 KINDS: dict[str, Kind] = {
-    "empty_file": Kind("tail", "the file has 0 bytes, a header needs 16", "Delete it on the server: before 3.9.3 it does not start with it."),
-    "short_header": Kind("tail", "the file header needs 16 bytes, present {present}", "Delete it on the server: it does not start with it."),
+    "empty_file": Kind("tail", "the file has 0 bytes, a header needs 16", "Delete it there: before 3.9.3 no server starts with it."),
+    "short_header": Kind("tail", "the file header needs 16 bytes, present {present}", "Delete it there: no server starts with it."),
     "log_magic": Kind("data", "the magic is {found}, a transaction log begins with 5a4b4c47 (ZKLG): a server refuses to start", _COMPARE),
-    "name": Kind("none", "the file's name says {name}, its first record is {first}", "Find out whether the file was renamed or cut by hand."),
+    "name": Kind("none", "the file's name says {name}, its first record is {first}", "Find out whether it was renamed or cut by hand."),
     "unknown_type": Kind("none", "{count} records of op code {code}, which releases 3.4 to 3.9 do not write", _FOREIGN),
-    "checksum": Kind("data", "record {record}: Adler-32 of {length} bytes is {computed}, stored {stored}: a server refuses to start", _COMPARE),
+    "checksum": Kind("data", "record {record}: Adler-32 of {length} bytes is {computed}, stored {stored}: no server starts", _COMPARE),
     "header": Kind("data", "a record's payload needs 32 bytes for its header, present {length}", _COMPARE),
     "body": Kind("data", "record {record}: its checksum is right, but its {length} bytes are no {op}", _FOREIGN),
     "member": Kind("data", "record {record}: its checksum is right, but member {index} of the multi is no {op}", _FOREIGN),

@@ -22,7 +22,7 @@ from zabtrace.records.frames import END_OF_RECORD, FILE_HEADER, LARGEST_SANE, RE
 _FRAME = struct.Struct(">qi")
 _LENGTH = struct.Struct(">i")
 _ZXID = struct.Struct(">q")
-SEARCH_BLOCK, LARGEST_BLOCK = 1 << 12, 1 << 22
+SEARCH_BLOCK, LARGEST_BLOCK = 1 << 12, 1 << 20
 MOST_BREAKS = 10_000
 
 
@@ -158,7 +158,7 @@ class _Search:
             if following > at and self._is_record(following, zxid):
                 return int(following)
         for begin, block in _blocks(self.data, at):
-            for candidate in self._candidates(begin + 1 + np.flatnonzero(block == END_OF_RECORD)):
+            for candidate in self._candidates(np.arange(begin + 1, begin + 1 + block.size)):
                 if self._is_record(int(candidate), zxid):
                     return int(candidate)
                 if self.budget <= 0:
@@ -168,9 +168,9 @@ class _Search:
     def _candidates(self, at: Ints) -> Ints:
         """Those positions whose frame looks sane and leads to an end-of-record byte."""
         at = at[at + RECORD_AROUND + TXN_HEADER <= len(self.data)]
-        length = gather(self.buffer, at + 8, ">i4").astype(np.int64)
-        end = at + RECORD_FRAME + length
-        sane = (length >= TXN_HEADER) & (end < len(self.data)) & (gather(self.buffer, at, ">i4") == 0)
+        at = at[gather(self.buffer, at, ">i4") == 0]
+        end = at + RECORD_FRAME + gather(self.buffer, at + 8, ">i4").astype(np.int64)
+        sane = (end >= at + RECORD_FRAME + TXN_HEADER) & (end < len(self.data))
         at, end = at[sane], end[sane]
         found: Ints = at[self.buffer[end] == END_OF_RECORD]
         return found
