@@ -72,7 +72,7 @@ def timeline(history: History, judgement: Judgement) -> go.Figure:
     """Roles of each server in a lane, above the zxids that each one logged; times as the servers' own clocks told them."""
     names = wording.Names.of(history.trace.servers)
     lanes = _lanes(history, names)
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09, row_heights=[0.45, 0.55])
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09, row_heights=[0.42, 0.58])
     traces = [*_roles(history, names), *_elections(history, names), *_syncs(history, names)]
     figure.add_traces(traces, rows=[1] * len(traces), cols=[1] * len(traces))
     scale = Scale.of(history, judgement)
@@ -227,7 +227,7 @@ def _progress(history: History, names: wording.Names, scale: Scale) -> Iterable[
         yield go.Scatter(
             name=said(f"log of {names.name(server)}"), mode="lines", x=line["time"].to_list(), y=line["y"].to_list(),
             hovertext=wording.hexadecimal(line["zxid"]).to_list(), hoverinfo="text+name",
-            line={"color": SERVER_LINES[number % len(SERVER_LINES)], "width": 2 + 3 * (len(servers) - 1 - number), "shape": "hv"},
+            line={"color": SERVER_LINES[number % len(SERVER_LINES)], "width": 2 + min(3.0, 8 / len(servers)) * (len(servers) - 1 - number), "shape": "hv"},
         )  # fmt: skip
 
 
@@ -254,7 +254,7 @@ def _fates(judgement: Judgement, scale: Scale) -> Iterable[go.Scatter]:
 
 def _laid_out(figure: go.Figure, lanes: list[str], scale: Scale) -> go.Figure:
     figure.update_layout(
-        template="plotly_white", barmode="overlay", bargap=0.2, height=340 + 46 * max(len(lanes), 2),
+        template="plotly_white", barmode="overlay", bargap=0.2, height=430 + 46 * max(len(lanes), 2),
         margin={"l": 8, "r": 8, "t": 56, "b": 8},
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "font": {"size": 12}, "itemwidth": 30},
         hoverlabel={"align": "left"}, font={"family": "system-ui, sans-serif", "size": 12, "color": "#1f2933"},

@@ -95,7 +95,7 @@ def _processes(history: History, names: wording.Names) -> Iterator[dict[str, Any
     for row in history.processes.iter_rows(named=True):
         version = f" (ZooKeeper {row['version']})" if row["version"] else ""
         yield _told(row["start"], f"Server {names.name(row['server'])} starts{version}.", row)
-        yield _told(row["end"], f"Last line of this process of server {names.name(row['server'])}: {row['ended_by'] or 'no reason given'}.")
+        yield _told(row["end"], f"Last line of server {names.name(row['server'])}'s process ({row['ended_by'] or 'no reason given'}).")
 
 
 def _outages(history: History, names: wording.Names) -> Iterator[dict[str, Any]]:
