@@ -31,6 +31,8 @@ class Facts:
     config: Config
     candidate: int | None
     ends: tuple[str, ...]
+    failed: bool
+    """Its leader's log shows no quorum behind it."""
 
 
 def listed(servers: Iterable[int]) -> str:
@@ -50,7 +52,7 @@ def election(facts: Facts) -> str:
         return f"{listed(facts.servers).capitalize()} joined the existing leader {facts.leader}{_epoch(facts, ' of')}{shown}."
     if facts.leader is None:
         return _nobody(facts)
-    return f"{_won(facts)}; {_agreement(facts)}{'' if facts.epoch is not None else '; it established no epoch'}."
+    return f"{_won(facts)}; {_agreement(facts)}{'; it established no epoch' if facts.failed else ''}."
 
 
 def _won(facts: Facts) -> str:

@@ -50,6 +50,8 @@ class Interval:
     epoch: int | None = None
     served: datetime | None = None
     served_at: int | None = None
+    uptodate_at: int | None = None
+    """Where a learner says that it is up to date; null in 3.4, where ``served`` is when its sync began."""
     before: Interval | None = field(default=None, repr=False)
     """The interval before it in the same process."""
     after: Interval | None = field(default=None, repr=False)
@@ -82,6 +84,13 @@ class Stage:
     def voting(self) -> frozenset[int]:
         """Intervals in which FastLeaderElection, which prints its votes, was at work."""
         return frozenset(row["interval"] for row in self.rows("fle_new_election", "fle_notification_received"))
+
+    @cached_property
+    def stored_epochs(self) -> dict[int, int]:
+        """currentEpoch in the newest copy of each server whose copies' order is known."""
+        files = self.trace.epoch_files.filter((pl.col("name") == "currentEpoch") & (pl.col("copy").fill_null(0) == 0)).drop_nulls("epoch")
+        ordered = files.filter(~pl.col("server").is_in(self.trace.unordered))
+        return dict(ordered.select("server", "epoch").iter_rows())
 
     def rows(self, *kinds: str) -> list[dict[str, Any]]:
         """``events`` as dictionaries, in order per server; only what no interval holds is left out."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from zabtrace import zxid
 from zabtrace.evidence.trace import Trace
-from zabtrace.replay.ballots import Ballot, Ballots
+from zabtrace.replay.ballots import Ballot, Ballots, first_vote
 from zabtrace.replay.handshakes import Received, Sent, by_learner, paired, received, sent
 from zabtrace.replay.roles import Interval, Stage
 
@@ -94,6 +94,7 @@ def _mark_service(stage: Stage) -> None:
         said = [lines[kind] for kind in kinds if kind in lines]
         if said and interval.learns:
             interval.served, interval.served_at = said[0]["time"], said[0]["at"]
+            interval.uptodate_at = said[0]["at"] if said[0]["kind"] in _SERVING[:2] else None
 
 
 def named_by_votes(found: Ballots, interval: Interval) -> int | None:
@@ -247,12 +248,13 @@ def _fill(stage: Stage, result: Terms) -> None:
         number = row["epoch"] if row["kind"] == "current_epoch_set" else row["zxid"] and zxid.epoch(row["zxid"])
         interval = stage.intervals[row["interval"]]
         # what is logged behind UPTODATE is of the leader's own epoch; before it may be of older ones
-        own = row["kind"] in _EPOCH_LINES[:2] or (interval.served_at is not None and row["at"] > interval.served_at)
+        own = row["kind"] in _EPOCH_LINES[:2] or (interval.uptodate_at is not None and row["at"] > interval.uptodate_at)
         if number and own:
             said[interval.index].add(number)
     for term in result.all:
         if term.epoch is None:
-            numbers = set().union(*(said[i.index] for i in term.learners if i.learns)) | _announced(result.ballots, term) | _based(term)
+            spoken = set().union(*(said[i.index] for i in term.learners)) | _announced(result.ballots, term) | _based(term)
+            numbers = spoken or {e for i in term.learners if (e := _written_epoch(result, i)) is not None}
             term.epoch = numbers.pop() if len(numbers) == 1 else None
         for interval in term.learners:
             interval.epoch = term.epoch if interval.served_at is not None else None
@@ -273,6 +275,31 @@ def _announced(found: Ballots, term: Term) -> set[int]:
         and n.ballot.peer_epoch is not None
         and n.ballot.peer_epoch > term.ballot.peer_epoch
     }
+
+
+def _written_epoch(result: Terms, interval: Interval) -> int | None:
+    """The currentEpoch that a learner had after its sync: in its next vote, else in its file where nothing came behind.
+
+    Taken only where it is larger than in its vote before, for a sync that broke off writes none (Learner.syncWithLeader).
+    """
+    before = _voted(result.ballots, interval.before)
+    if interval.served_at is None or before is None:
+        return None
+    for later in result.stage.intervals[interval.index + 1 :]:
+        if later.server != interval.server:
+            break
+        if later.role == "LOOKING":
+            voted = _voted(result.ballots, later)
+            return voted if voted is not None and voted > before else None
+        if later.role not in ("DOWN", "STARTING"):
+            return None
+    stored = result.stage.stored_epochs.get(interval.server)
+    return stored if stored is not None and stored > before else None
+
+
+def _voted(found: Ballots, looking: Interval | None) -> int | None:
+    vote = first_vote(found, looking) if looking is not None and looking.role == "LOOKING" else None
+    return vote.peer_epoch if vote is not None else None
 
 
 def _based(term: Term) -> set[int]:
