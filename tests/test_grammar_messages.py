@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.lark import from_lark
 
 from zabtrace import schema
 from zabtrace.grammar import notation, reference
@@ -31,16 +31,14 @@ def class_and_level(rule: str) -> tuple[str, str]:
 
 def read(rule: str, texts: list[str]) -> list[tuple[str | None, dict[str, object]]]:
     """Kind and fields of each text, as the columns give them."""
-    if rule == "trace_head":
-        found = messages().match_traces(pl.DataFrame({"line": range(len(texts)), "message": texts}, schema={"line": pl.Int64, "message": pl.String}))
-    else:
-        logger, level = class_and_level(rule)
-        lines = pl.DataFrame({"line": range(len(texts)), "message": texts}, schema={"line": pl.Int64, "message": pl.String})
-        found = messages().match(lines.with_columns(logger=pl.lit(logger), level=pl.lit(level)))
+    lines = pl.DataFrame({"line": range(len(texts)), "message": texts}, schema={"line": pl.Int64, "message": pl.String})
+    logger, level = class_and_level(rule)
+    named = lines.with_columns(logger=pl.lit(logger), level=pl.lit(level))
+    found = messages().match_traces(lines) if rule == "trace_head" else messages().match(named)
     rows = {kind: {row.pop("line"): row for row in frame.iter_rows(named=True)} for kind, frame in found.fields.items()}
-    return [
-        (kind, {name: value for name, value in rows.get(kind, {}).get(line, {}).items() if value is not None}) for line, kind in enumerate(found.kinds)
-    ]
+    fields = [rows.get(kind, {}).get(line, {}) for line, kind in enumerate(found.kinds)]
+    present = [{name: value for name, value in row.items() if value is not None} for row in fields]
+    return list(zip(found.kinds, present, strict=True))
 
 
 def readings(rule: str, text: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -62,7 +60,8 @@ def decoded(fields: dict[str, str], shapes: list[Shape]) -> list[dict[str, objec
     return [
         {name: plain.get(shape.columns[name], str)(text) for name, text in fields.items()}
         for shape in shapes
-        if set(shape.columns) == set(fields) and all(re.fullmatch(GRAMMAR.terminals[shape.columns[name]], text) for name, text in fields.items())
+        if set(shape.columns) == set(fields)
+        and all(re.fullmatch(GRAMMAR.terminals[shape.columns[name]], text) for name, text in fields.items())
     ]
 
 
@@ -85,15 +84,17 @@ def test_every_sample_reads_as_its_alternative(rule: str) -> None:
             assert agrees(rule, sample, got), sample
 
 
-@settings(max_examples=120, deadline=None)
-@given(st.data())
-def test_patterns_and_lark_agree_on_drawn_lines(data: st.DataObject) -> None:
-    rule = data.draw(st.sampled_from(RULES))
-    text = data.draw(from_lark(reference.grammar(NAME), start=rule, alphabet=PRINTABLE)).rstrip(" \t")
-    if text:
-        got = read(rule, [text])[0]
+TERMINALS = {name: st.from_regex(pattern, fullmatch=True, alphabet=PRINTABLE) for name, pattern in GRAMMAR.terminals.items()}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(GRAMMAR.shapes), st.data())
+def test_patterns_and_lark_agree_on_drawn_lines(shape: Shape, data: st.DataObject) -> None:
+    text = "".join(part if isinstance(part, str) else data.draw(TERMINALS[part.terminal]) for part in shape.parts).rstrip(" \t")
+    if re.fullmatch(shape.pattern, text) and text:
+        got = read(shape.rule, [text])[0]
         assert got[0] is not None
-        assert agrees(rule, text, got) or _beyond_64_bits(text)
+        assert agrees(shape.rule, text, got) or _beyond_64_bits(text)
 
 
 def _beyond_64_bits(text: str) -> bool:
@@ -122,13 +123,16 @@ def test_every_decoder_has_its_terminal() -> None:
     assert DECODERS.keys() == TYPE_OF.keys() <= GRAMMAR.terminals.keys()
 
 
-WORDS = ("1", "-1", "0x1f", "1f", "true", "0.5", "LOOKING", "looking", "discovery", "diff", "create", "/a:1", "[ 1,2 ]", "key", "x", "Forcing shutdown")
+WORDS = (
+    "1", "-1", "0x1f", "1f", "true", "0.5", "LOOKING", "looking", "discovery", "diff", "create", "/a:1", "[ 1,2 ]", "key", "x",
+    "Forcing shutdown",
+)  # fmt: skip
 
 
 def test_terminals_end_by_themselves() -> None:
     """No terminal can swallow the character that follows it."""
     for shape in GRAMMAR.shapes:
-        for hole, after in zip(shape.parts, shape.parts[1:], strict=False):
+        for hole, after in pairwise(shape.parts):
             if isinstance(hole, Hole) and isinstance(after, str):
                 words = [word for word in WORDS if re.fullmatch(hole.pattern, word)]
                 assert not [word for word in words if re.fullmatch(hole.pattern, word + after[0])], f"line {shape.line}: {hole.terminal}"
@@ -141,7 +145,8 @@ def test_free_text_stands_last() -> None:
 
 def test_no_two_holes_touch() -> None:
     for shape in GRAMMAR.shapes:
-        assert not [1 for a, b in zip(shape.parts, shape.parts[1:], strict=False) if isinstance(a, Hole) and isinstance(b, Hole)], f"line {shape.line}"
+        holes = [isinstance(part, Hole) for part in shape.parts]
+        assert (True, True) not in pairwise(holes), f"line {shape.line}"
 
 
 def test_patterns_use_what_both_engines_know() -> None:
