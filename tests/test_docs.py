@@ -1,7 +1,9 @@
 """The documents say what is there: every command, every fate, the real output, and nothing of anyone's own machine."""
 
+import json
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -9,6 +11,7 @@ import pytest
 from readme import README, ROOT, output, shown
 
 from zabtrace import cli
+from zabtrace.replay.history import History
 
 TEXT = README.read_text()
 GROUP = next(found for found in vars(cli).values() if isinstance(found, click.Group))
@@ -73,3 +76,30 @@ def project_files() -> list[Path]:
 
 def test_the_repository_stays_small() -> None:
     assert sum(path.stat().st_size for path in project_files()) < 20_000_000
+
+
+# What each incident's README tells, as its author knows it: the leaders of the epochs, and the writes that did not plainly survive.
+INCIDENTS = [
+    ("truncated-3.8.0", [(1, 3), (2, 2)], "truncated", range(0x100000061, 0x10000006D)),
+    ("recovered-3.8.0", [(1, 5), (2, 1)], "recovered", range(0x100000083, 0x10000008C)),
+    ("shadowed-3.9.3", [(1, 2), (2, 3)], "shadowed", range(0x100000053, 0x10000005D)),
+    ("observer-3.6.3", [(1, 3)], None, range(0)),
+]
+
+
+@pytest.mark.parametrize(("name", "leaders", "fate", "zxids"), INCIDENTS, ids=lambda value: value if isinstance(value, str) else "")
+def test_samples_are_what_their_readme_tells(
+    name: str,
+    leaders: list[tuple[int, int]],
+    fate: str | None,
+    zxids: range,
+    samples: Path,
+    history_of: Callable[[str], History],
+    tmp_path: Path,
+) -> None:
+    story = (samples / name / "README.md").read_text()
+    assert all(f"`{zxid:#x}`" in story for zxid in (*zxids[:1], *zxids[-1:]))
+    assert history_of(name).epochs.select("epoch", "leader").rows() == leaders
+    answer = json.loads(output(f"zabtrace verify sample_logs/{name} --format json", tmp_path))
+    assert answer["verdict"] == "nothing_lost"
+    assert [(write["zxid"], write["fate"]) for write in answer["writes"]] == [(f"{zxid:#x}", fate) for zxid in zxids]
