@@ -55,7 +55,7 @@ def read_clients(source: Source) -> ClientRead:
             rows.append({"source": source.name, "line": at, **row_of(line)})
         except ValueError as error:
             reason = f"no client operation: {error}"
-            damage.append({"source": source.name, "line": at, "reason": reason, "harm": "data", "next_step": NEXT_STEP})
+            damage.append({"source": source.name, "line": at, "reason": reason, "harm": "none", "next_step": NEXT_STEP})
     return ClientRead(schema.frame(schema.CLIENT_OPS, rows), schema.frame(schema.DAMAGE, damage))
 
 

@@ -61,7 +61,7 @@ def read_config(source: Source) -> ConfigRead:
         if isinstance(line, Setting)
     ]
     refused = text.refused + [(1, f"only the first {SIZE_LIMIT} bytes were read")] * (len(content) == SIZE_LIMIT)
-    damage = [{"source": source.name, "line": at, "reason": why, "harm": "data", "next_step": FIX_LINE} for at, why in refused]
+    damage = [{"source": source.name, "line": at, "reason": why, "harm": "none", "next_step": FIX_LINE} for at, why in refused]
     return ConfigRead(
         schema.frame(schema.MEMBERS, [{**row, "source": source.name} for row in rows]),
         schema.frame(schema.SETTINGS, settings),

@@ -23,6 +23,8 @@ from zabtrace.source import BUFFER_LIMIT, Source, members, printable
 
 EVIDENCE, BEFORE, CLIENTS = "evidence", "before", "clients"
 PRIORITY = (CLIENTS, BEFORE, EVIDENCE)
+ARCHIVE = "archive"
+"""How the note of an archive begins, whose members are listed after it."""
 NAMED = re.compile(r"([^/=]+)=(.+)", re.DOTALL)
 
 
@@ -48,6 +50,11 @@ class File:
     argument: Argument
     note: str | None = None
 
+    @property
+    def is_file(self) -> bool:
+        """May it be opened: is it no link, pipe or folder that is listed only?"""
+        return self.note is None or self.note.startswith(ARCHIVE)
+
 
 def discover(evidence: Sequence[str], before: Sequence[str] = (), clients: Sequence[str] = ()) -> list[File]:
     """All files that the arguments name, in the order of the arguments, each once.
@@ -55,7 +62,8 @@ def discover(evidence: Sequence[str], before: Sequence[str] = (), clients: Seque
     Raises NoEvidenceError where a path does not exist or a glob matches nothing.
     """
     asked = [(CLIENTS, clients), (BEFORE, before), (EVIDENCE, evidence)]
-    arguments = [argument for role, texts in asked for turn, text in enumerate(texts) for argument in _parse(text, role, turn)]
+    parsed = [argument for role, texts in asked for turn, text in enumerate(texts) for argument in _parse(text, role, turn)]
+    arguments = list({(argument.path, argument.name, argument.role): argument for argument in parsed}.values())
     labelled = [argument for role, _ in asked for argument in _labelled([a for a in arguments if a.role == role])]
     claimed: dict[str, File] = {}
     for argument in sorted(labelled, key=lambda a: (PRIORITY.index(a.role), a.name is None)):
@@ -122,10 +130,10 @@ def _files(argument: Argument) -> Iterator[File]:
         if inside is None:
             yield file
             continue
-        yield replace(file, note=f"archive with {len(inside)} files")
+        yield replace(file, note=f"{ARCHIVE} with {len(inside)} files")
         for member in sorted(inside, key=lambda s: s.name):
             deeper = members(member)
-            yield File(member, argument, None if deeper is None else f"archive with {len(deeper)} files")
+            yield File(member, argument, None if deeper is None else f"{ARCHIVE} with {len(deeper)} files")
             yield from (File(source, argument) for source in deeper or ())
 
 
@@ -173,6 +181,8 @@ def _odd(path: Path, root: Path) -> str | None:
     """Why a directory entry is listed only: it is no regular file."""
     if path.is_symlink():
         target = Path(os.path.realpath(path))
+        if not target.exists():
+            return "symbolic link to nothing"
         inside = target.is_relative_to(os.path.realpath(root))
         return "symbolic link, read where it points to" if inside else "symbolic link to the outside, not followed: give its target too"
     try:

@@ -49,6 +49,8 @@ class Entry:
     server: int | None = None
     copy: int | None = None
     order: int | None = None
+    repeated: bool = False
+    """Is it a log whose records are read from another file?"""
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -18,6 +18,7 @@ from zabtrace.evidence.entry import Entry
 from zabtrace.evidence.epochs import epoch_in
 from zabtrace.evidence.identity import Server, identify
 from zabtrace.evidence.reading import entries_of, in_order, read_data, read_texts, reread
+from zabtrace.evidence.repeats import without_twins
 from zabtrace.evidence.trace import Trace
 from zabtrace.records import read_snapshot
 
@@ -119,7 +120,7 @@ def _ordered_logs(entries: list[Entry]) -> dict[int, list[Entry]]:
         if entry.log is not None and entry.server is not None:
             found[entry.server].append(entry)
     for server, logs in found.items():
-        found[server] = in_order(logs)
+        found[server] = in_order(without_twins(logs))
         for order, entry in enumerate(found[server]):
             entry.order = order
     return dict(sorted(found.items()))
@@ -174,7 +175,7 @@ def _damage(entries: list[Entry]) -> pl.DataFrame:
         _placed(schema.DAMAGE, read.damage, entry)
         for entry in entries
         for read in (entry.log, entry.txns, entry.snapshot, entry.config, entry.clients)
-        if read is not None
+        if read is not None and not entry.repeated
     ]
     faults = [
         {
@@ -187,16 +188,21 @@ def _damage(entries: list[Entry]) -> pl.DataFrame:
     return _concat(schema.DAMAGE, [*frames, schema.frame(schema.DAMAGE, faults)])
 
 
+def _compression(entry: Entry) -> str | None:
+    stored = entry.source.compression if entry.file.is_file else None
+    return stored or next(iter(entry.snapshot.snapshot["compression"] if entry.snapshot else []), None)
+
+
 def _source_row(entry: Entry) -> dict[str, Any]:
-    summary = entry.log.summary if entry.log else {}
+    summary = entry.log.summary if entry.log and not entry.repeated else {}
     remarks = [entry.remarks, *([UTC_ASSUMED] if entry.log is not None and entry.zone is None else [])]
     return {
         "source": entry.source.name,
         "server": entry.server if entry.kind not in (kinds.UNRECOGNISED, kinds.ARCHIVE, kinds.CLIENT_HISTORY) else None,
         "copy": entry.copy if entry.is_data else None,
         "kind": entry.kind,
-        "bytes": entry.source.size,
-        "compression": entry.source.compression or next(iter(entry.snapshot.snapshot["compression"] if entry.snapshot else []), None),
+        "bytes": entry.source.size if entry.file.is_file else None,
+        "compression": _compression(entry),
         "layout": entry.log.layout if entry.log else None,
         **{name: summary.get(name) for name in COUNTED},
         "note": "; ".join(remarks),

@@ -6,7 +6,6 @@ Strategy: text first (it tells the sids), data when the servers are known; a log
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,10 +15,10 @@ from zabtrace.config import read_config
 from zabtrace.evidence import kinds
 from zabtrace.evidence.arguments import CLIENTS, File
 from zabtrace.evidence.entry import Entry, one_sid
+from zabtrace.evidence.repeats import without_repeats
 from zabtrace.evidence.zones import Zones
 from zabtrace.logs import read_log
 from zabtrace.records import read_snapshot, read_txn_log
-from zabtrace.source import Source
 
 WORKERS = 2
 """Files read at the same time: the readers are mostly in polars and numpy, which use the other cores themselves."""
@@ -36,7 +35,7 @@ def entries_of(files: Iterable[File]) -> list[Entry]:
 def read_texts(entries: list[Entry], zones: Zones) -> None:
     """Read logs, configurations, client histories and the small files that name a server."""
     logs = [entry for entry in entries if entry.kind == kinds.SERVER_LOG]
-    _without_repeats(logs)
+    without_repeats(logs)
     _each(lambda entry: _read_text(entry, zones), entries)
 
 
@@ -58,14 +57,14 @@ def _each(work: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
 
 def _entry(file: File) -> Entry:
     if file.note is not None:
-        return Entry(file, kinds.ARCHIVE if file.note.startswith("archive") else kinds.UNRECOGNISED, file.note)
+        return Entry(file, kinds.ARCHIVE if file.is_file else kinds.UNRECOGNISED, file.note)
     if file.argument.role == CLIENTS:
         return Entry(file, kinds.CLIENT_HISTORY, "given with --clients")
     return Entry(file, *kinds.recognise(file.source))
 
 
 def _read_text(entry: Entry, zones: Zones) -> None:
-    if entry.kind == kinds.SERVER_LOG and entry.order != REPEATED:
+    if entry.kind == kinds.SERVER_LOG and not entry.repeated:
         _read_log(entry, zones)
     elif entry.kind in (kinds.CONFIG, kinds.DYNAMIC_CONFIG):
         entry.config = read_config(entry.source)
@@ -102,48 +101,6 @@ def _read_data(entry: Entry) -> None:
         entry.txns = read_txn_log(entry.source)
     elif entry.kind == kinds.SNAPSHOT:
         entry.snapshot = read_snapshot(entry.source)
-
-
-# ---------------------------------------------------------------- logs that are there twice
-REPEATED = -1
-"""``order`` of a log that is not read, since another file begins with all of its lines."""
-START = 1 << 12
-
-
-def _without_repeats(logs: list[Entry]) -> None:
-    """Mark each log that another one begins with: a copy, or an earlier state of the same file."""
-    alike: dict[bytes, list[tuple[int, Entry]]] = defaultdict(list)
-    for place, entry in enumerate(logs):
-        if head := entry.source.head(START):
-            alike[head].append((place, entry))
-    short = {head: found for head, found in alike.items() if len(head) < START}
-    for head, found in alike.items():
-        found += [pair for other, pairs in short.items() if other != head and head.startswith(other) for pair in pairs]
-        _mark_repeats([entry for _, entry in sorted(found, key=lambda pair: pair[0])])
-
-
-def _mark_repeats(alike: list[Entry]) -> None:
-    """Compare logs that begin alike with the longest one; of equal ones the first is kept."""
-    rest = [(sum(map(len, entry.source.blocks())), entry) for entry in alike] if len(alike) > 1 else []
-    rest.sort(key=lambda pair: -pair[0])
-    for at, (_, longer) in enumerate(rest):
-        for _, entry in rest[at + 1 :]:
-            if entry.order != REPEATED and longer.order != REPEATED and _begins_with(longer.source, entry.source):
-                entry.order = REPEATED
-                entry.notes.append(f"not read: {longer.source.name} begins with all of it")
-
-
-def _begins_with(longer: Source, shorter: Source) -> bool:
-    """Are the bytes of ``shorter`` the first ones of ``longer``?"""
-    theirs = longer.blocks()
-    held = b""
-    for block in shorter.blocks():
-        while len(held) < len(block) and (more := next(theirs, b"")):
-            held += more
-        if not held.startswith(block):
-            return False
-        held = held[len(block) :]
-    return True
 
 
 def in_order(logs: list[Entry]) -> list[Entry]:
