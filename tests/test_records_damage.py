@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from record_bytes import LOG_HEADER, create, frame, log, payload, source
 
-from zabtrace.records import opcodes, read_txn_log
+from zabtrace.records import opcodes, read_txn_log, walk
 from zabtrace.records.txnlog import TxnLogRead
 
 ZXIDS = [1, 2, 3, 4, 5]
@@ -97,6 +97,15 @@ def test_a_wrong_end_byte_ends_the_file_for_a_server_only(tmp_path: Path) -> Non
     assert "0x43" in found.damage["reason"][0]
 
 
+def test_a_wrong_checksum_with_garbage_behind_it(tmp_path: Path) -> None:
+    """The frame leads to an end-of-record byte, but neither it nor what follows is sound."""
+    for rest, zxids in ((b"garbage", [1]), (b"garbage" + FRAMES[2], [1, 3])):
+        found = read(tmp_path, LOG_HEADER + FRAMES[0] + frame(PAYLOADS[1], adler=5) + rest)
+        assert found.txns.filter("checksum_ok")["zxid"].to_list() == zxids
+        assert damage(found) == [(STARTS[1], "data", 1)]
+        assert "stored 0x5" in found.damage["reason"][0]
+
+
 @pytest.mark.parametrize("size", [20, 4096])
 def test_a_hole_of_zeros_is_not_the_end(tmp_path: Path, size: int) -> None:
     found = read(tmp_path, LOG_HEADER + FRAMES[0] + bytes(size) + FRAMES[2] + bytes(64))
@@ -155,6 +164,13 @@ def test_the_list_of_damage_is_bounded(tmp_path: Path) -> None:
     assert found.damage.height == 1001
     assert found.damage["reason"][-1] == "2000 further damaged places are not listed"
     assert found.txns.height == 3000
+
+
+def test_a_search_that_is_given_up_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "MOST_BREAKS", 1)
+    found = read(tmp_path, LOG_HEADER + b"???".join(FRAMES))
+    assert found.txns["zxid"].to_list() == [1, 2]
+    assert found.damage["reason"][-1] == "the search for records behind this place was given up after 2 damaged places"
 
 
 @settings(max_examples=150, deadline=None)

@@ -38,7 +38,9 @@ KINDS: dict[str, Kind] = {
     "log_magic": Kind("data", "the magic is {found}, a transaction log begins with 5a4b4c47 (ZKLG): a server refuses to start", _COMPARE),
     "name": Kind("none", "the file's name says {name}, its first record is {first}", "Find out whether it was renamed or cut by hand."),
     "unknown_type": Kind("none", "{count} records of op code {code}, which releases 3.4 to 3.9 do not write", _FOREIGN),
-    "checksum": Kind("data", "record {record}: Adler-32 of {length} bytes is {computed}, stored {stored}: no server starts", _COMPARE),
+    "checksum": Kind(
+        "data", "record {record}: Adler-32 of {length} bytes is {computed}, stored {stored}: a server refuses to start. {skipped}", _COMPARE
+    ),
     "header": Kind("data", "a record's payload needs 32 bytes for its header, present {length}", _COMPARE),
     "body": Kind("data", "record {record}: its checksum is right, but its {length} bytes are no {op}", _FOREIGN),
     "member": Kind("data", "record {record}: its checksum is right, but member {index} of the multi is no {op}", _FOREIGN),
@@ -46,6 +48,7 @@ KINDS: dict[str, Kind] = {
     "end_byte": Kind("data", "the end-of-record byte is {found}, not 0x42: a server ends the file here. {skipped}", _COMPARE),
     "length": Kind("data", "a record's length is {length}, {present} bytes are left: not a record. {skipped}", _COMPARE),
     "hole": Kind("data", "zeros, and more data behind them: a server ends the file here. {skipped}", _COMPARE),
+    "given_up": Kind("data", "the search for records behind this place was given up after {breaks} damaged places", _COMPARE),
     "many": Kind("data", "{count} further damaged places are not listed", _COMPARE),
     "empty_snapshot": Kind("data", "the file has 0 bytes, a snapshot's header needs 16", _OLDER),
     "snapshot_magic": Kind("data", "the magic is {found}, a snapshot begins with 5a4b534e (ZKSN)", _COPY),

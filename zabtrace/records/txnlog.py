@@ -133,18 +133,14 @@ def _bad_payloads(buffer: Bytes, offset: Ints, length: Ints, good: Flags) -> lis
         return []
     headed = np.flatnonzero(length >= TXN_HEADER)
     zxids = np.zeros(offset.size, dtype=np.int64)
-    zxids[headed] = gather(buffer, offset[headed] + RECORD_FRAME + 12, ">i8")
+    zxids[headed] = gather(buffer, offset[headed] + walk.ZXID_AT, ">i8")
     last_good = np.maximum.accumulate(np.where(good & (length >= TXN_HEADER), np.arange(offset.size), -1))
     rows = []
     for place in bad:
         at, size = int(offset[place]), int(length[place])
         before = int(zxids[last_good[place]]) if last_good[place] >= 0 else None
-        if good[place]:
-            rows.append(damage.row("header", at, before, length=size))
-            continue
-        record = zxid.text(int(zxids[place])) if size >= TXN_HEADER else "without header"
-        stored, computed = (zxid.text(n) for n in (walk.stored_checksum(buffer.data, at), walk.checksum(buffer.data, at, size)))
-        rows.append(damage.row("checksum", at, before, record=record, length=size, computed=computed, stored=stored))
+        short = good[place]
+        rows.append(damage.row("header", at, before, length=size) if short else walk.checksum_row(buffer.data, at, size, before))
     return rows
 
 

@@ -18,10 +18,13 @@ import numpy as np
 from zabtrace.records import damage
 from zabtrace.records.columns import Bytes, Flags, Ints, gather
 from zabtrace.records.frames import END_OF_RECORD, FILE_HEADER, LARGEST_SANE, RECORD_AROUND, RECORD_FRAME, TXN_HEADER
+from zabtrace.zxid import text
 
 _FRAME = struct.Struct(">qi")
 _LENGTH = struct.Struct(">i")
 _ZXID = struct.Struct(">q")
+ZXID_AT = RECORD_FRAME + 12
+"""Where a record's zxid lies: behind its frame, session and cxid."""
 SEARCH_BLOCK, LARGEST_BLOCK = 1 << 12, 1 << 20
 MOST_BREAKS = 10_000
 
@@ -51,7 +54,7 @@ def walk(data: memoryview) -> Records:
         if stop > last:
             ending = "unpadded" if stop >= len(data) else "padded"
             break
-        resumed = search.record_after(stop, zxid) if len(rows) < MOST_BREAKS else None
+        resumed = search.record_after(stop, zxid)
         if resumed is None:
             row, whole, ending = _ending(data, stop, last, zxid)
         else:
@@ -62,18 +65,22 @@ def walk(data: memoryview) -> Records:
         if resumed is None:
             break
         at = resumed
+    if search.given_up():
+        rows.append(damage.row("given_up", stop, zxid, breaks=len(rows)))
     offset, length, good = (np.concatenate(part) for part in zip(*runs, strict=True))
     return Records(offset, length, good.astype(np.bool_), rows, ending)
-
-
-def stored_checksum(data: memoryview, offset: int) -> int:
-    """The checksum field of the record at ``offset``: a long of which the upper half is zero."""
-    return int(_FRAME.unpack_from(data, offset)[0])
 
 
 def checksum(data: memoryview, offset: int, length: int) -> int:
     """Adler-32 of the payload of the record at ``offset``."""
     return zlib.adler32(data[offset + RECORD_FRAME : offset + RECORD_FRAME + length])
+
+
+def checksum_row(data: memoryview, offset: int, length: int, before: int | None, skipped: str = "") -> dict[str, Any]:
+    """The damage of a record whose checksum is wrong, ``before`` being the last good zxid."""
+    stored, computed = (text(value) for value in (_FRAME.unpack_from(data, offset)[0], checksum(data, offset, length)))
+    record = text(_ZXID.unpack_from(data, offset + ZXID_AT)[0]) if length >= TXN_HEADER else "without a header"
+    return damage.row("checksum", offset, before, record=record, length=length, computed=computed, stored=stored, skipped=skipped)
 
 
 def _run(data: memoryview, at: int, last: int) -> tuple[Ints, Ints, Flags, int]:
@@ -118,7 +125,7 @@ def _last_zxid(data: memoryview, runs: list[tuple[Ints, Ints, Flags]]) -> int | 
     for offset, length, good in reversed(runs):
         sound = np.flatnonzero(good & (length >= TXN_HEADER))
         if sound.size:
-            return int(_ZXID.unpack_from(data, int(offset[sound[-1]]) + RECORD_FRAME + 12)[0])
+            return int(_ZXID.unpack_from(data, int(offset[sound[-1]]) + ZXID_AT)[0])
     return None
 
 
@@ -144,15 +151,23 @@ def _blocks(data: memoryview, at: int) -> Iterator[tuple[int, Bytes]]:
 
 
 class _Search:
-    """Looks for the next whole record behind a break; the bytes it may checksum in vain are limited for the whole file."""
+    """Looks for the next whole record behind a break; how often, and how many bytes it may checksum, is limited for the whole file."""
 
     def __init__(self, data: memoryview) -> None:
         self.data = data
         self.buffer = np.frombuffer(data, dtype=np.uint8)
         self.budget = 4 * len(data) + LARGEST_SANE
+        self.searches = 0
+
+    def given_up(self) -> bool:
+        """The limits are used up: what lies behind was not looked at."""
+        return self.budget <= 0 or self.searches > MOST_BREAKS
 
     def record_after(self, at: int, zxid: int | None) -> int | None:
         """The nearest record behind ``at`` that is whole, checks, and whose zxid is not below the last good one."""
+        self.searches += 1
+        if self.given_up():
+            return None
         if at + RECORD_FRAME <= len(self.data):
             following = at + RECORD_AROUND + _LENGTH.unpack_from(self.data, at + 8)[0]
             if following > at and self._is_record(following, zxid):
@@ -161,7 +176,7 @@ class _Search:
             for candidate in self._candidates(np.arange(begin + 1, begin + 1 + block.size)):
                 if self._is_record(int(candidate), zxid):
                     return int(candidate)
-                if self.budget <= 0:
+                if self.given_up():
                     return None
         return None
 
@@ -181,7 +196,7 @@ class _Search:
         stored, length = _FRAME.unpack_from(self.data, at)
         if length < TXN_HEADER or at + RECORD_FRAME + length >= len(self.data) or self.data[at + RECORD_FRAME + length] != END_OF_RECORD:
             return False
-        if zxid is not None and _ZXID.unpack_from(self.data, at + RECORD_FRAME + 12)[0] < zxid:
+        if zxid is not None and _ZXID.unpack_from(self.data, at + ZXID_AT)[0] < zxid:
             return False
         self.budget -= length
         return bool(checksum(self.data, at, length) == stored)
@@ -195,12 +210,7 @@ def _broken(data: memoryview, at: int, resumed: int, zxid: int | None) -> tuple[
     whole = between if between >= TXN_HEADER and checksum(data, at, between) == stored else None
     if whole == length:
         skipped = f"The record's checksum is right. Reading goes on at {resumed}."
-    end = at + RECORD_FRAME + length
-    if length > 0 and end < resumed and data[end] != END_OF_RECORD:
-        return damage.row("end_byte", at, zxid, found=hex(data[end]), skipped=skipped), whole
-    if length != 0 or stored:
-        return damage.row("length", at, zxid, length=length, present=len(data) - at - RECORD_FRAME, skipped=skipped), whole
-    return damage.row("hole", at, zxid, skipped=skipped), whole
+    return _row(data, at, resumed, zxid, skipped), whole
 
 
 def _ending(data: memoryview, at: int, last: int, zxid: int | None) -> tuple[dict[str, Any], int | None, str]:
@@ -216,9 +226,18 @@ def _ending(data: memoryview, at: int, last: int, zxid: int | None) -> tuple[dic
         return damage.row("length", at, zxid, length=length, present=present - RECORD_FRAME, skipped=skipped), held, "damaged"
     if (length == 0 and last < at + 8) or (TXN_HEADER <= length <= LARGEST_SANE and last < end):
         return damage.row("torn", at, zxid, needed=max(length, 0) + RECORD_AROUND, present=last + 1 - at), None, "torn"
-    if length >= TXN_HEADER and end < len(data):
-        whole = length if checksum(data, at, length) == stored else None
-        return damage.row("end_byte", at, zxid, found=hex(data[end]), skipped="No record follows."), whole, "damaged"
-    if length:
-        return damage.row("length", at, zxid, length=length, present=present - RECORD_FRAME, skipped="No record follows."), None, "damaged"
-    return damage.row("hole", at, zxid, skipped="No record follows."), None, "damaged"
+    intact = length >= TXN_HEADER and end < len(data) and checksum(data, at, length) == stored
+    return _row(data, at, len(data), zxid, "No record was found behind it."), length if intact else None, "damaged"
+
+
+def _row(data: memoryview, at: int, limit: int, zxid: int | None, skipped: str) -> dict[str, Any]:
+    """What is wrong with the frame at ``at``, if it is one that ends before ``limit``."""
+    stored, length = _FRAME.unpack_from(data, at)
+    end = at + RECORD_FRAME + length
+    if length > 0 and end < limit:
+        if data[end] == END_OF_RECORD:
+            return checksum_row(data, at, length, zxid, skipped)
+        return damage.row("end_byte", at, zxid, found=hex(data[end]), skipped=skipped)
+    if length or stored:
+        return damage.row("length", at, zxid, length=length, present=len(data) - at - RECORD_FRAME, skipped=skipped)
+    return damage.row("hole", at, zxid, skipped=skipped)
