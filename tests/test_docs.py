@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from zabtrace import cli
 from zabtrace.replay.history import History
 
 TEXT = README.read_text()
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 GROUP = next(found for found in vars(cli).values() if isinstance(found, click.Group))
 COMMANDS = sorted(name for name, command in GROUP.commands.items() if not command.hidden)
 # A command's name stands behind the program's, where the program is called: in a line of code or between backticks.
@@ -46,6 +48,23 @@ def test_output_in_the_readme_is_real(command: str, shown_output: str, tmp_path:
 def test_every_command_has_help_with_an_example(command: str) -> None:
     text = GROUP.commands[command].get_help(click.Context(GROUP.commands[command], info_name=command))
     assert f"zabtrace {command} " in text
+
+
+def test_architecture_draws_the_contract() -> None:
+    drawn = re.search(r"^    cli >(?s:.+?)\n\n", ARCHITECTURE, re.MULTILINE)
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert drawn is not None
+    assert [layer.strip() for layer in drawn[0].split(">")] == [layer.replace("zabtrace.", "") for layer in contract]
+
+
+@pytest.mark.parametrize(("table", "file"), re.findall(r"`([A-Z]+)` in `(\S+?\.py)`", ARCHITECTURE))
+def test_architecture_names_tables_that_exist(table: str, file: str) -> None:
+    assert re.search(rf"^{table}\b.* = ", (ROOT / file).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([a-z_.]+(?:/[a-z_.]+)+/?)`", ARCHITECTURE))))
+def test_architecture_names_paths_that_exist(path: str) -> None:
+    assert (ROOT / path).exists()
 
 
 def test_first_screen_has_picture_and_commands() -> None:
