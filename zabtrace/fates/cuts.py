@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from zabtrace.replay.history import History
-from zabtrace.zxid import counter, epoch, epoch_of, make
+from zabtrace.zxid import counter, counter_of, epoch, epoch_of, make
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,21 @@ def _passages(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> 
         )
         for row in rows.iter_rows(named=True)
     ]  # fmt: skip
-    return found + _unpadded_ends(history, chains, epochs)
+    return found + _unpadded_ends(history, chains, epochs) + _bases(history, chains, epochs)
+
+
+def _bases(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> list[CutSource]:
+    """A log that begins with (e,1) above a snapshot of an earlier epoch: what that server received ended there. Weak: files may be missing."""
+    first = chains.filter((pl.col("step") == "first") & (counter_of("zxid") == 1) & epoch_of("zxid").is_in(list(epochs)))
+    below = history.trace.snapshots.filter(pl.col("valid")).select("server", "copy", base="zxid", base_source="source")
+    rows = first.join(below, on=["server", "copy"]).filter((pl.col("base") > 0) & (pl.col("base") < pl.col("zxid"))).sort("base")
+    return [
+        CutSource(
+            epoch(row["zxid"]), row["base"], row["base"], row["server"], True, row["base_source"], None, 0,
+            f"the snapshot of 0x{row['base']:x} lies directly below the first record, 0x{row['zxid']:x}",
+        )
+        for row in rows.group_by("server", "copy").last().iter_rows(named=True)
+    ]  # fmt: skip
 
 
 def _shown(history: History, row: dict[str, int]) -> bool:
