@@ -23,6 +23,9 @@ LEADER_LINES = (
 SURE = 5
 """An agreement that includes a zxid."""
 _CELLS, _BAND = 1_000_000, 50
+_LEADER_FIELDS = (
+    "thread", "sid", "zxid", "mode", "max_committed", "min_committed", "last_processed", "peer_zxid", "leader_zxid", "db_zxid",
+)  # fmt: skip
 LEARNER_LINES = {"learner_diff": "DIFF", "learner_trunc": "TRUNC", "learner_snap": "SNAP"}
 
 
@@ -85,7 +88,7 @@ class Received:
 
 def received(stage: Stage) -> list[Received]:
     """The learners' lines, in order per server."""
-    found = [(stage.intervals[row["interval"]], row) for row in stage.rows(*LEARNER_LINES)]
+    found = [(stage.intervals[row["interval"]], row) for row in stage.rows(LEARNER_LINES, "zxid")]
     return [
         Received(interval, LEARNER_LINES[row["kind"]], row["zxid"], row["at"], row["time"], row["source"], row["line"])
         for interval, row in found
@@ -98,7 +101,7 @@ def sent(stage: Stage) -> list[Sent]:
     sids: dict[tuple[int, object], int] = {}
     current: dict[tuple[int, object], Sent] = {}
     found: list[Sent] = []
-    for row in stage.rows(*LEADER_LINES):
+    for row in stage.rows(LEADER_LINES, *_LEADER_FIELDS):
         interval = stage.intervals[row["interval"]]
         if interval.learns:  # an observer master's lines
             continue

@@ -9,8 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from zabtrace import schema
-from zabtrace.evidence.trace import Trace
-from zabtrace.replay.positions import placed, within
+from zabtrace.replay.positions import Lines, placed, within
 
 STARTS = ("config_reading", "server_start", "standalone_start")
 LAST_WORDS = ("jvm_exit", "quorum_peer_exit", "server_exit")
@@ -30,20 +29,21 @@ def _begins() -> pl.Expr:
     return ((reading & previous.ne_missing("standalone_start")) | starting).fill_null(value=False)
 
 
-def spans(trace: Trace) -> pl.DataFrame:
+def spans(lines: Lines) -> pl.DataFrame:
     """One row per process: its bounds, with ``at`` and ``end_at`` of its first and last line; ``whole``: its start was seen.
 
     Lines above the first start are a process of their own if anything happened in them, else they belong to it.
     """
-    lines = placed(trace.lines.select("server", "source", "order", "line", "time", "kind", "logger").filter(pl.col("server").is_not_null()))
+    columns = lines.trace.lines.select("server", "source", "order", "line", "time", "kind", "logger")
+    found = placed(columns.filter(pl.col("server").is_not_null()))
     active = pl.any_horizontal(pl.col("kind").str.starts_with(head) for head in _ACTIVE).fill_null(value=False)
-    lines = lines.with_columns(_begins().alias("begins"), active.alias("active"))
-    lines = lines.with_columns(pl.col("begins").cum_sum().over("server").cast(pl.Int64).alias("process"))
+    found = found.with_columns(_begins().alias("begins"), active.alias("active"))
+    found = found.with_columns(pl.col("begins").cum_sum().over("server").cast(pl.Int64).alias("process"))
     headless = ((pl.col("process") == 0) & pl.col("active")).any().over("server") | (pl.col("process").max().over("server") == 0)
-    lines = lines.with_columns(pl.when(headless).then(pl.col("process") + 1).otherwise(pl.max_horizontal("process", 1)).alias("process"))
+    found = found.with_columns(pl.when(headless).then(pl.col("process") + 1).otherwise(pl.max_horizontal("process", 1)).alias("process"))
     first = {name: pl.col(name).first() for name in ("source", "line", "at")}
     return (
-        lines.group_by("server", "process", maintain_order=True)
+        found.group_by("server", "process", maintain_order=True)
         .agg(
             **first,
             start=pl.col("time").drop_nulls().first(),
@@ -57,11 +57,11 @@ def spans(trace: Trace) -> pl.DataFrame:
     )
 
 
-def processes(trace: Trace, found: pl.DataFrame) -> pl.DataFrame:
+def processes(lines: Lines, found: pl.DataFrame) -> pl.DataFrame:
     """PROCESSES from ``spans``: with the version each one printed (3.4 prints it after its first election) and what ended it."""
-    banner = within(placed(trace.events("environment").filter(pl.col("key") == "zookeeper.version")), found, "process")
+    banner = within(lines.events("environment").filter(pl.col("key") == "zookeeper.version"), found, "process")
     versions = banner.group_by("server", "process").agg(pl.col("value").str.extract(_VERSION).drop_nulls().first().alias("version"))
-    words = within(placed(trace.events(*LAST_WORDS)), found, "process")
+    words = within(lines.events(*LAST_WORDS), found, "process")
     ended = words.group_by("server", "process").agg(pl.col("message").first().alias("said"))
     last = pl.col("process") == pl.col("process").max().over("server")
     silent = pl.when(last).then(pl.lit(STILL_RUNNING)).otherwise(pl.lit(CUT_OFF))

@@ -10,7 +10,6 @@ from zabtrace.protocol.quorum import Config
 from zabtrace.protocol.vote import Vote
 from zabtrace.replay.handshakes import Sent
 
-
 NO_EPOCH = -1
 """peerEpoch of a vote of the algorithms that know none (electionAlg 0 to 2, up to 3.5)."""
 

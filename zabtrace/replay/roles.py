@@ -16,8 +16,7 @@ from typing import Any
 import polars as pl
 
 from zabtrace import schema
-from zabtrace.evidence.trace import Trace
-from zabtrace.replay.positions import placed, within
+from zabtrace.replay.positions import Lines, within
 
 STATES = {"state_looking": "LOOKING", "state_following": "FOLLOWING", "state_leading": "LEADING", "state_observing": "OBSERVING"}
 LEARNERS = ("FOLLOWING", "OBSERVING")
@@ -26,6 +25,9 @@ SHOWN_BY = {
     "learner_diff": "FOLLOWING", "learner_trunc": "FOLLOWING", "learner_snap": "FOLLOWING", "uptodate": "FOLLOWING",
 }  # fmt: skip
 """What a log that begins in the middle shows its server to have been."""
+
+
+_BASE = ("server", "interval", "kind", "at", "time", "source", "line")
 
 
 @dataclass(eq=False)
@@ -66,7 +68,7 @@ class Interval:
 class Stage:
     """The trace, cut into intervals."""
 
-    trace: Trace
+    lines: Lines
     spans: pl.DataFrame
     intervals: tuple[Interval, ...]
 
@@ -77,37 +79,37 @@ class Stage:
 
     def events(self, *kinds: str) -> pl.DataFrame:
         """Events of these kinds with ``at`` and the number of the ``interval`` in which they were printed."""
-        found = placed(self.trace.events(*kinds).filter(pl.col("server").is_not_null()).drop("role"))
-        return within(found, self._bounds, "interval", "role")
+        return within(self.lines.events(*kinds).drop("role"), self._bounds, "interval", "role")
 
     @cached_property
     def voting(self) -> frozenset[int]:
         """Intervals in which FastLeaderElection, which prints its votes, was at work."""
-        return frozenset(row["interval"] for row in self.rows("fle_new_election", "fle_notification_received"))
+        return frozenset(row["interval"] for row in self.rows(("fle_new_election", "fle_notification_received")))
 
     @cached_property
     def stored_epochs(self) -> dict[int, int]:
         """currentEpoch in the newest copy of each server whose copies' order is known."""
-        files = self.trace.epoch_files.filter((pl.col("name") == "currentEpoch") & (pl.col("copy").fill_null(0) == 0)).drop_nulls("epoch")
-        ordered = files.filter(~pl.col("server").is_in(self.trace.unordered))
+        files = self.lines.trace.epoch_files.filter((pl.col("name") == "currentEpoch") & (pl.col("copy").fill_null(0) == 0)).drop_nulls("epoch")
+        ordered = files.filter(~pl.col("server").is_in(self.lines.trace.unordered))
         return dict(ordered.select("server", "epoch").iter_rows())
 
-    def rows(self, *kinds: str) -> list[dict[str, Any]]:
-        """``events`` as dictionaries, in order per server; only what no interval holds is left out."""
-        return self.events(*kinds).filter(pl.col("interval").is_not_null()).to_dicts()
+    def rows(self, kinds: Iterable[str], *columns: str) -> list[dict[str, Any]]:
+        """``events`` as dictionaries of place, interval and ``columns``, in order per server; what no interval holds is left out."""
+        held = self.events(*kinds).filter(pl.col("interval").is_not_null())
+        return held.select(*_BASE, *columns).to_dicts()
 
     def of(self, *roles: str) -> list[Interval]:
         """The intervals of these roles, in order per server."""
         return [interval for interval in self.intervals if interval.role in roles]
 
 
-def stage(trace: Trace, spans: pl.DataFrame) -> Stage:
-    """Cut the lines of ``trace`` into intervals; ``spans`` are its processes."""
-    states = within(placed(trace.events(*STATES)), spans, "process")
+def stage(lines: Lines, spans: pl.DataFrame) -> Stage:
+    """Cut the lines into intervals; ``spans`` are the processes."""
+    states = within(lines.events(*STATES), spans, "process")
     changes: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for row in states.select("server", "process", "kind", "time", "source", "line", "at").iter_rows(named=True):
         changes.setdefault((row["server"], row["process"]), []).append(row)
-    heads = _heads(trace, spans)
+    heads = _heads(lines, spans)
     found: list[Interval] = []
     processes = spans.sort("server", "process").to_dicts()
     for index, process in enumerate(processes):
@@ -117,7 +119,7 @@ def stage(trace: Trace, spans: pl.DataFrame) -> Stage:
         found += _cut(process, changes.get(key, []), heads.get(key, "UNKNOWN"))
     for number, interval in enumerate(found):
         interval.index = number
-    return Stage(trace, spans, tuple(found))
+    return Stage(lines, spans, tuple(found))
 
 
 def _cut(process: dict[str, Any], changes: list[dict[str, Any]], head: str) -> list[Interval]:
@@ -143,13 +145,13 @@ def _down(ended: dict[str, Any], begun: dict[str, Any]) -> Interval:
     )  # fmt: skip
 
 
-def _heads(trace: Trace, spans: pl.DataFrame) -> dict[tuple[int, int], str]:
+def _heads(lines: Lines, spans: pl.DataFrame) -> dict[tuple[int, int], str]:
     """What a process whose start is not in the logs was at first, as the first telling line shows."""
     kinds = ("fle_notification_received", *SHOWN_BY)
     cut = spans.filter(~pl.col("whole"))
     if cut.is_empty():
         return {}
-    told = within(placed(trace.events(*kinds)), spans, "process").join(cut.select("server", "process"), on=["server", "process"])
+    told = within(lines.events(*kinds), spans, "process").join(cut.select("server", "process"), on=["server", "process"])
     shown = pl.coalesce(pl.col("my_state"), pl.col("kind").replace_strict(SHOWN_BY, default=None, return_dtype=pl.String))
     first = told.with_columns(shown.alias("shown")).drop_nulls("shown").group_by("server", "process", maintain_order=True).first()
     return {(server, process): role for server, process, role in first.select("server", "process", "shown").iter_rows()}

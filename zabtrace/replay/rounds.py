@@ -1,18 +1,14 @@
-"""Rounds: which LOOKING intervals were one election, who won it, and why.
+"""Rounds: who won each election and why, and every vote with the election it was cast in.
 
-Strategy: LOOKING intervals that ended in the same term are one election, except those of servers that came when the leader was
-already established: each is a join. Those that ended in no term are linked where both sides saw each other's votes. A term that began
-without LOOKING is a handover (reconfig named its leader). Links are made of votes and terms, never of clocks.
+Strategy: the quorum is read as the winner counted it: the last votes it saw while LOOKING. The winner's first vote, for itself, is
+compared with the best other first vote of that quorum; the first field in which it is larger decided (protocol.vote).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from heapq import heapify, heappop, heappush
-from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -22,31 +18,12 @@ from zabtrace.protocol.quorum import Config
 from zabtrace.protocol.vote import Vote, decided_by
 from zabtrace.replay import reasons
 from zabtrace.replay.ballots import Ballot, first_vote
+from zabtrace.replay.contests import Election, contests
+from zabtrace.replay.naming import deciding
 from zabtrace.replay.roles import Interval, Stage
-from zabtrace.replay.terms import Term, Terms, deciding
+from zabtrace.replay.terms import Term, Terms
 
 TOOK = ("follower_elected", "leader_elected")
-
-
-@dataclass(eq=False)
-class Election:
-    """One election, before it is written as a row."""
-
-    kind: str
-    looking: list[Interval]
-    term: Term | None = None
-    number: int = 0
-    ended: list[Interval] = field(default_factory=list)
-    """The intervals that it led to."""
-
-    @property
-    def servers(self) -> list[int]:
-        """Who was LOOKING in it."""
-        return sorted({interval.server for interval in self.looking})
-
-    def join(self, looking: Interval) -> None:
-        """Add a server that was LOOKING in it and did not see its end."""
-        self.looking.append(looking)
 
 
 @dataclass(frozen=True)
@@ -59,145 +36,17 @@ class Rounds:
 
 def rounds(stage: Stage, result: Terms, configs: Sequence[Config]) -> Rounds:
     """ELECTIONS and VOTES."""
-    found = _numbered(_elections(stage, result))
-    proposed = {row["interval"]: row for row in stage.rows("fle_new_election")}
+    found = contests(stage, result)
+    proposed = {row["interval"]: row for row in stage.rows(["fle_new_election"], "zxid")}
     took = _took(stage)
     voters = configs[0] if configs else Config()
     rows = [_row(election, result, _config(configs, election) or voters, took) for election in found]
     return Rounds(schema.frame(schema.ELECTIONS, rows), _votes(found, result, proposed))
 
 
-def _elections(stage: Stage, result: Terms) -> list[Election]:
-    """Group the LOOKING intervals."""
-    votes: dict[Term, list[Interval]] = defaultdict(list)
-    joins: list[Election] = []
-    loose: list[Interval] = []
-    for looking in stage.of("LOOKING"):
-        after = looking.after
-        term = result.of.get(after.index) if after is not None else None
-        if after is None or term is None:
-            loose.append(looking)
-        elif after.learns and came_late(result, looking, term):
-            joins.append(Election("join", [looking], term, ended=[after]))
-        else:
-            votes[term].append(looking)
-    contested = [
-        Election("vote", members, term, ended=[i.after for i in members if i.after is not None]) for term, members in votes.items()
-    ]
-    handed = [Election("handover", [], term, ended=[term.interval]) for term in result.all if _handed_over(term) and term.interval]
-    return [*contested, *joins, *handed, *_unfinished(result, loose, contested)]
-
-
-def _handed_over(term: Term) -> bool:
-    """Did its leader become LEADING without LOOKING? Reconfig names a leader (Leader.getDesignatedLeader)."""
-    return term.interval is not None and term.interval.role == "LEADING" and term.interval.before is not None and (
-        term.interval.before.role in ("FOLLOWING", "OBSERVING")
-    )  # fmt: skip
-
-
-def came_late(result: Terms, looking: Interval, term: Term) -> bool:
-    """Was the leader established before this server's first vote arrived there? As the leader's lines, else another member's, tell it."""
-    members = [term.interval, *term.learners]
-    if _handed_over(term) or any(i is not None and i.server == looking.server and i.at < looking.at for i in members):
-        return True
-    mine = set(result.ballots.own(looking))
-    for member in members:
-        if member is None or member.server == looking.server:
-            continue
-        since = member.before.at if member.before is not None else member.at
-        arrived = [n.at for n in result.ballots.arrived(member.server, looking.server, since, member.end_at) if n.ballot in mine]
-        if arrived and member.served_at is not None:
-            return arrived[0] > member.served_at
-    return _met_leader(result, looking, term) if mine else _synced_late(looking, term)
-
-
-def _met_leader(result: Terms, looking: Interval, term: Term) -> bool:
-    """Without the others' logs: it heard from LEADING and never voted for that leader itself."""
-    led = any(n.ballot.leader == term.leader for n in result.ballots.others(looking, "LEADING"))
-    return led and all(ballot.leader != term.leader for ballot in result.ballots.own(looking))
-
-
-def _synced_late(looking: Interval, term: Term) -> bool:
-    """Elections that print no votes (3.4's algorithms 0 to 2): it was synchronized after the leader had its quorum."""
-    return any(side is not None and side.established for _, side in term.handshakes if side and side.learner == looking.server)
-
-
-def _unfinished(result: Terms, loose: list[Interval], contested: list[Election]) -> list[Election]:
-    """LOOKING intervals that ended in no term: part of an election whose members saw their votes, else linked among themselves."""
-    casters = _casters(result)
-    home = {i.index: election for election in contested for i in election.looking}
-    groups: dict[int, list[Interval]] = {}
-    for looking in loose:
-        linked = _linked(result, looking, casters)
-        election = next((e for i in linked if (e := home.get(i.index)) is not None and looking.server not in e.servers), None)
-        if election is not None:
-            election.join(looking)
-            continue
-        merged = [looking]
-        for group in {id(groups[i.index]): groups[i.index] for i in linked if i.index in groups}.values():
-            merged += group
-        groups.update({i.index: merged for i in merged})
-    return [Election("vote", group, ended=[i.after for i in group if i.after is not None])
-            for group in {id(group): group for group in groups.values()}.values()]  # fmt: skip
-
-
-def _casters(result: Terms) -> dict[tuple[int, Ballot], list[Interval]]:
-    """In which LOOKING intervals did a server cast a vote?"""
-    found: dict[tuple[int, Ballot], list[Interval]] = defaultdict(list)
-    for looking in result.stage.of("LOOKING"):
-        for ballot in dict.fromkeys(result.ballots.own(looking)):
-            found[looking.server, ballot].append(looking)
-    return found
-
-
-def _linked(result: Terms, looking: Interval, casters: dict[tuple[int, Ballot], list[Interval]]) -> list[Interval]:
-    """Intervals of others of which it saw a vote, and which saw one of its own."""
-    seen = {(n.sender, n.ballot) for n in result.ballots.others(looking, "LOOKING")}
-    mine = set(result.ballots.own(looking))
-    near = {i.index: i for key in seen for i in casters.get(key, ())}
-    return [
-        i for _, i in sorted(near.items())
-        if any(n.sender == looking.server and n.ballot in mine for n in result.ballots.others(i, "LOOKING"))
-    ]  # fmt: skip
-
-
-def _numbered(elections: Iterable[Election]) -> list[Election]:
-    """Number them so that each server's own elections are in order; among those, by the first stamp."""
-    lanes: dict[int, list[tuple[int, Election]]] = defaultdict(list)
-    for election in elections:
-        own = [*election.looking, *election.ended]
-        for server in {i.server for i in own}:
-            lanes[server].append((min(i.at for i in own if i.server == server), election))
-    behind: dict[Election, list[Election]] = defaultdict(list)
-    before: dict[Election, int] = {election: 0 for lane in lanes.values() for _, election in lane}
-    for lane in lanes.values():
-        for (_, one), (_, other) in pairwise(sorted(lane, key=lambda entry: entry[0])):
-            behind[one].append(other)
-            before[other] += 1
-    heap = [(_start(e), i, e) for i, e in enumerate(before) if not before[e]]
-    heapify(heap)
-    found: list[Election] = []
-    while heap:
-        _, _, first = heappop(heap)
-        found.append(first)
-        for other in behind[first]:
-            before[other] -= 1
-            if not before[other]:
-                heappush(heap, (_start(other), len(found) + len(before), other))
-    found += sorted((e for e, n in before.items() if n), key=_start)  # stamps cannot order what the logs tie in a circle
-    for number, election in enumerate(found, 1):
-        election.number = number
-    return found
-
-
-def _start(election: Election) -> float:
-    stamps = [i.start.timestamp() for i in (election.looking or election.ended) if i.start is not None]
-    return min(stamps, default=0.0)
-
-
 def _took(stage: Stage) -> dict[int, int]:
     """LEADER ELECTION TOOK, per interval behind the election."""
-    return {row["interval"]: row["ms"] for row in stage.rows(*TOOK) if row["ms"] is not None}
+    return {row["interval"]: row["ms"] for row in stage.rows(TOOK, "ms") if row["ms"] is not None}
 
 
 def _config(configs: Sequence[Config], election: Election) -> Config | None:
@@ -218,8 +67,7 @@ def _row(election: Election, result: Terms, config: Config, took: dict[int, int]
     start, end, place = _bounds(election)
     facts = reasons.Facts(election.kind, ballot.round if ballot else None, term.leader if term else None, term.epoch if term else None,
                           decided, winner, max(others, default=None), tuple(quorum), tuple(election.servers), config,
-                          ballot.leader if ballot else None, _ends(election),
-                          term is not None and term.interval is not None and term.interval.role == "LEADING" and term.epoch is None)  # fmt: skip
+                          _unled(election), _ends(election), term is not None and _failed(term))  # fmt: skip
     return {
         "election": election.number, "round": facts.round, "start": start, "end": end, "leader": facts.leader, "epoch": facts.epoch,
         "kind": election.kind, "decided_by": decided, "quorum": quorum, "servers": election.servers, "why": reasons.election(facts),
@@ -245,7 +93,8 @@ def _without_votes(election: Election, stage: Stage) -> dict[int, Vote]:
     if term is None or term.interval is None or any(i.index in stage.voting for i in election.looking):
         return {}
     sides = [side for _, side in term.handshakes if side is not None and not side.established]
-    stood = {side.learner: side.peer_zxid for side in sides} | {term.leader: side.leader_end for side in sides}
+    stood = {side.learner: side.peer_zxid for side in sides}
+    stood[term.leader] = next((side.leader_end for side in sides), None)
     return {sid: Vote(reasons.NO_EPOCH, end, sid) for sid, end in stood.items() if end is not None}
 
 
@@ -314,6 +163,16 @@ def _overlap(one: Interval, base: Interval | None) -> bool:
     if base is None or one is base or None in (one.start, one.end, base.start, base.end):
         return one is base
     return one.start <= base.end and base.start <= one.end  # type: ignore[operator]
+
+
+def _unled(election: Election) -> int | None:
+    """On whom they settled, where that server's log shows no leadership."""
+    return election.term.leader if election.term is not None and not election.term.led else None
+
+
+def _failed(term: Term) -> bool:
+    """Its leader's log is there and shows no quorum behind it."""
+    return term.interval is not None and term.interval.role == "LEADING" and term.epoch is None
 
 
 def _ends(election: Election) -> tuple[str, ...]:
