@@ -144,7 +144,7 @@ class Source:
     def _unreadable(self, error: Exception, offset: int = 0) -> None:
         if isinstance(error, PermissionError):
             self.fault(offset, "cannot be read: permission denied", "Make it readable (chmod u+r), or run as the user that owns it.")
-        elif offset:
+        elif offset or self.__dict__.get("compression"):
             self.fault(offset, f"the {self.compression or 'stored'} data break off after {offset} uncompressed bytes: {_words(error)}")
         else:
             self.fault(offset, f"cannot be read: {_words(error)}")
@@ -250,7 +250,7 @@ def _tar_member(source: Source, offset: int) -> IO[bytes]:
 
 def _zip_members(source: Source) -> list[Source]:
     try:
-        with zipfile.ZipFile(source.open()) as archive:
+        with zipfile.ZipFile(_seekable(source)) as archive:
             files = [info for info in archive.infolist() if not info.is_dir()]
         return [_member(source, info.filename, info.file_size, partial(_zip_member, source, info)) for info in files]
     except (zipfile.BadZipFile, *UNREADABLE) as error:
@@ -258,10 +258,15 @@ def _zip_members(source: Source) -> list[Source]:
         return []
 
 
+def _seekable(source: Source) -> Path | IO[bytes]:
+    return source.path if source.stored is None else source.open()
+
+
 def _zip_member(source: Source, info: zipfile.ZipInfo) -> IO[bytes]:
     """Open one member. Raises OSError, also where it is encrypted or of a method this Python does not know."""
     try:
-        return zipfile.ZipFile(source.open()).open(info)
+        with zipfile.ZipFile(_seekable(source)) as archive:
+            return archive.open(info)  # which keeps the file open until it is closed itself
     except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
         raise OSError(str(error)) from error
 
