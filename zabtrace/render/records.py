@@ -14,7 +14,7 @@ from zabtrace import schema, wording
 from zabtrace.documents import FORMAT, unknown_shapes
 from zabtrace.documents.window import Window
 from zabtrace.evidence.trace import Trace
-from zabtrace.render.screen import Lines
+from zabtrace.render.screen import Lines, Sentence
 from zabtrace.render.views import View
 
 TXNS = (
@@ -25,6 +25,14 @@ TXNS_SHOWN = ("server", "source", "offset", "zxid", "time", "session", "cxid", "
 ZNODES = tuple(column.name for column in schema.ZNODES if column.name not in ("data_offset", "offset"))
 ZNODES_SHOWN = ("source", "path", "data_len", "version", "cversion", "czxid", "mzxid", "pzxid", "ephemeral_owner")
 LINES_SHOWN = ("server", "time", "level", "logger", "kind", "message", "source", "line")
+
+
+EMPTY = {
+    "txns": "No transaction record is there to show.",
+    "znodes": "No znode is there to show: no snapshot was read, or none of these rows was asked for.",
+    "events": "No log line is there to show.",
+    "unknown": "Every message was understood.",
+}
 
 
 class Rows:
@@ -39,7 +47,8 @@ class Rows:
 
 def _listing(key: str, df: pl.DataFrame, shown: tuple[str, ...], names: wording.Names, hidden: int) -> View:
     document = {"format": FORMAT, key: Rows(df, names), "hidden": hidden}
-    return View(document, key, [Lines(shown, Rows(df.select(shown), names))], df)
+    blocks = [Lines(shown, Rows(df.select(shown), names))] if df.height else [Sentence(EMPTY[key])]
+    return View(document, key, blocks, df)
 
 
 def txns(trace: Trace, window: Window) -> View:
