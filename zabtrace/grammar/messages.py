@@ -7,6 +7,7 @@ candidates are then matched together, one regular expression per candidate, unti
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +22,10 @@ from zabtrace.grammar.decode import decoded
 from zabtrace.grammar.notation import Shape
 
 HEAD = 12
-"""Characters of a message that choose its candidates."""
+"""Characters of a message that choose its candidates; digits count as one, so that sids and zxids do not make them many."""
+_DIGIT = "[0-9a-f]"
+REMEMBERED = 100_000
+"""Heads whose candidates are kept: a file of noise must not fill the memory."""
 ANYWHERE = "anywhere"
 TRACE = "tracehead"
 _TYPES = schema.types(schema.FIELDS)
@@ -54,6 +58,7 @@ class Messages:
             name, mark, level = shape.rule.partition("__")
             self._rules[name.replace("_", "") + mark + level].append(shape)
         self._ordered: dict[tuple[str | None, str | None], list[Shape]] = {}
+        self._heads: dict[tuple[str | None, str | None], dict[str, list[int]]] = {}
         self._candidates: dict[tuple[str | None, str | None, str], tuple[Shape, ...]] = {}
 
     def knows(self, logger: str) -> bool:
@@ -69,17 +74,29 @@ class Messages:
         return self._ordered[logger, level]
 
     def candidates(self, logger: str | None, level: str | None, head: str) -> tuple[Shape, ...]:
-        """Those of them that begin as ``head`` does (the first HEAD characters of a message)."""
+        """Those of them that begin as ``head`` does (the first HEAD characters of a message, its digits as 0)."""
         key = (logger, level, head)
         if key not in self._candidates:
-            shapes = self.shapes_for(logger, level)
-            self._candidates[key] = tuple(shape for shape in shapes if head.startswith(shape.prefix.rstrip()[:HEAD]))
+            if len(self._candidates) >= REMEMBERED:
+                self._candidates.clear()
+            numbered = self._numbered(logger, level)
+            fit = sorted(number for size in range(len(head) + 1) for number in numbered.get(head[:size], ()))
+            self._candidates[key] = tuple(self.shapes_for(logger, level)[number] for number in fit)
         return self._candidates[key]
+
+    def _numbered(self, logger: str | None, level: str | None) -> dict[str, list[int]]:
+        """The places of those shapes in their order, by how they begin."""
+        if (logger, level) not in self._heads:
+            heads = self._heads[logger, level] = defaultdict(list)
+            for number, shape in enumerate(self.shapes_for(logger, level)):
+                heads[_head(shape.prefix.rstrip())].append(number)
+        return self._heads[logger, level]
 
     def match(self, lines: pl.DataFrame) -> Events:
         """Take each row of ``lines`` (line, level, logger, message) for an event; rows keep their order."""
         message = pl.col("message").str.strip_chars_end(" \t")
-        table = lines.select("line", "logger", "level", message, message.str.head(HEAD).alias("head")).with_row_index("row")
+        head = message.str.head(HEAD).str.replace_all(_DIGIT, "0").alias("head")
+        table = lines.select("line", "logger", "level", message, head).with_row_index("row")
         literals = self._literals(table["logger"].unique())
         whole = table.join(literals, on=["logger", "message"], how="left", nulls_equal=True, maintain_order="left")
         taken = whole.select("row", "literal").drop_nulls()
@@ -171,6 +188,10 @@ def merged(frames: list[pl.DataFrame]) -> pl.DataFrame:
     joined = pl.concat(frames, how="diagonal") if len(frames) > 1 else frames[0]
     order = ["line", *(name for name in _TYPES if name in joined.columns)]
     return joined.select(order).sort("line")
+
+
+def _head(prefix: str) -> str:
+    return re.sub(_DIGIT, "0", prefix[:HEAD])
 
 
 def class_of(logger: str) -> str:

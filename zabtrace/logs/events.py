@@ -47,5 +47,8 @@ def _reasoned(kinds: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
 
 
 def _united(said: Events, told: Events) -> dict[str, pl.DataFrame]:
-    both = said.fields.keys() & told.fields.keys()
-    return {**said.fields, **told.fields, **{kind: merged([said.fields[kind], told.fields[kind]]) for kind in both}}
+    """Fields of messages and of traces; where a line and its trace are of one kind, those of the message."""
+    fields = dict(said.fields)
+    for kind, frame in told.fields.items():
+        fields[kind] = merged([fields[kind], frame.join(fields[kind], on="line", how="anti")]) if kind in fields else frame
+    return fields
