@@ -178,6 +178,11 @@ def test_an_unknown_layout_names_the_known(read) -> None:  # type: ignore[no-unt
         read("", layout="nonsense")
 
 
+def test_an_unknown_zone_is_refused(read) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UsageError, match="'Mars/Olympus' is no time zone"):
+        read("", zone="Mars/Olympus")
+
+
 PIECES = st.sampled_from([
     record("LOOKING"), record("Notification time out: 400 ms", "FastLeaderElection"), record("no such text"), record("x", "Slf4jLog"), "", "\tat a.b(C.java:1)",
     "SLF4J: Class path contains multiple SLF4J bindings.", "\0\0", "\ufffd", "2026-11-21 00:18:39,719 [myid:1] - INFO  [main:Foo", "x@12] - y", "\r", record("")[:-3],

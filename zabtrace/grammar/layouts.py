@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from zabtrace.grammar import notation
-from zabtrace.grammar.notation import Hole, Shape
+from zabtrace.grammar.notation import Shape
 
 REST = "message"
 
@@ -26,21 +26,9 @@ class Layout:
         return rf"\A{self.shape.pattern}{tail}\z"
 
     @cached_property
-    def fields(self) -> tuple[str, ...]:
-        """Names of its groups, ``message`` among them."""
-        return tuple(dict.fromkeys([*self.shape.columns, REST]))
-
-    @cached_property
     def compiled(self) -> re.Pattern[str]:
         """The pattern for Python, to look at single lines."""
         return re.compile(self.pattern.replace(r"\z", r"\Z"))
-
-    @cached_property
-    def starts(self) -> str:
-        """Matches what every first line of it begins with: its parts up to the first field of free length."""
-        parts = list(self.shape.parts)
-        last = next(i for i, part in enumerate(parts) if isinstance(part, Hole) and part.column == "level")
-        return rf"\A{Shape('', '', tuple(parts[: last + 1]), (), 0).pattern}"
 
 
 @cache

@@ -69,14 +69,22 @@ class _Reading:
 def read_log(source: Source, zone: str | None = None, layout: str | None = None) -> LogRead:
     """Read a text log; ``zone`` is the IANA zone of its stamps (default UTC), ``layout`` forces a layout of layouts.lark.
 
-    Raises UsageError for an unknown layout. Broken content raises nothing: it is counted, and a row of ``damage``.
+    Raises UsageError for an unknown layout or zone. Broken content raises nothing: it is counted, and a row of ``damage``.
     """
+    _check_zone(zone or "UTC")
     if layout is not None and layout not in layouts():
         raise UsageError(f"{layout!r} is no layout. Known are: {', '.join(layouts())}.")
     reading = _Reading(layouts()[layout] if layout else None)
     for block in blocks_of_lines(source.blocks()):
         reading.add(block)
     return _assembled(source.name, reading, zone or "UTC")
+
+
+def _check_zone(zone: str) -> None:
+    try:
+        pl.Series([0], dtype=pl.Datetime("ms")).dt.replace_time_zone(zone)
+    except pl.exceptions.ComputeError as error:
+        raise UsageError(f"{zone!r} is no time zone. Write an IANA name, for example UTC or Europe/Berlin.") from error
 
 
 def _assembled(name: str, reading: _Reading, zone: str) -> LogRead:
