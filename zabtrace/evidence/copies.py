@@ -177,9 +177,10 @@ def _by_history(a: State, b: State) -> int | None:
     if not mine and not theirs:
         return SAME
     shorter, longer, sign = (a, b, OLDER) if theirs else (b, a, NEWER)
-    if _is_cut_of(shorter, longer):
-        return -sign if _agreed([_sign(a.top, b.top), SAME]) in (sign, SAME) else None
-    return sign if _agreed([_sign(a.top, b.top), SAME]) in (sign, SAME) else None
+    cut = _is_cut_of(shorter, longer)
+    if cut is None or _sign(a.top, b.top) not in (sign, SAME):
+        return None
+    return -sign if cut else sign
 
 
 def _by_snapshots(a: State, b: State) -> int | None:
@@ -207,10 +208,13 @@ def _beyond(state: State, other: State, start: int | None) -> int:
     return later.join(other.records, on=["zxid", "payload_hash"], how="anti", nulls_equal=True).height
 
 
-def _is_cut_of(shorter: State, longer: State) -> bool:
-    """Does the last log file of ``shorter`` end behind its last record, unpadded, where ``longer`` goes on in it (FileTxnLog.truncate)?"""
+def _is_cut_of(shorter: State, longer: State) -> bool | None:
+    """Does a log file of ``shorter`` end behind its last record, unpadded, where ``longer`` goes on in it (FileTxnLog.truncate)?
+
+    None where the file is unpadded in both: then that says nothing.
+    """
     for name, (last, ending) in shorter.files.items():
         further, other_ending = longer.files.get(name, (None, ""))
         if last is not None and further is not None and further > last:
-            return ending == "unpadded" and other_ending != "unpadded"
+            return (None if other_ending == "unpadded" else True) if ending == "unpadded" else False
     return False

@@ -50,6 +50,11 @@ class Probe:
         """The head as text; None where it is binary."""
         return None if b"\0" in self.head[:512] else self.head.decode("utf-8", "replace")
 
+    @property
+    def in_data_folder(self) -> bool:
+        """Does it lie in a folder that servers keep data in (FileTxnSnapLog.version)?"""
+        return self.source.path.parent.name == "version-2"
+
     def says(self, pattern: re.Pattern[str]) -> bool:
         """Does the head, as text, match?"""
         return self.text is not None and pattern.search(self.text) is not None
@@ -93,14 +98,24 @@ FOUR_LETTER_STARTS = {
 }
 
 
-def _txn_log_by_name(probe: Probe) -> str | None:
-    named = name_zxid(probe.name, "log") is not None
-    return "its name: it has no magic of a transaction log" if named and (probe.text is None or not probe.head.strip()) else None
+def _by_magic(magic: str, prefix: str) -> Callable[[Probe], str | None]:
+    """Its magic; in a data folder its name too, since a server passes over any other (Util.getZxidFromName)."""
+
+    def test(probe: Probe) -> str | None:
+        passed_over = probe.in_data_folder and name_zxid(probe.name, prefix) is None
+        return "its magic" if sniff(probe.head) == magic and not passed_over else None
+
+    return test
 
 
-def _snapshot_by_name(probe: Probe) -> str | None:
-    named = name_zxid(probe.name, "snapshot") is not None
-    return "its name: it has no magic of a snapshot" if named and (probe.text is None or not probe.head.strip()) else None
+def _by_name(prefix: str) -> Callable[[Probe], str | None]:
+    """Its name, where the magic is gone: a rotated text log may be called log.1, but not in a data folder."""
+
+    def test(probe: Probe) -> str | None:
+        no_text = probe.text is None or not probe.head.strip() or probe.in_data_folder
+        return "its name: its magic is missing" if no_text and name_zxid(probe.name, prefix) is not None else None
+
+    return test
 
 
 def _server_log(probe: Probe) -> str | None:
@@ -135,8 +150,8 @@ def _named(names: tuple[str, ...]) -> Callable[[Probe], str | None]:
 
 
 KINDS = (
-    Kind(TXN_LOG, "transaction log", lambda probe: "its magic" if sniff(probe.head) == "txn_log" else None),
-    Kind(SNAPSHOT, "snapshot of the tree", lambda probe: "its magic" if sniff(probe.head) == "snapshot" else None),
+    Kind(TXN_LOG, "transaction log", _by_magic("txn_log", "log")),
+    Kind(SNAPSHOT, "snapshot of the tree", _by_magic("snapshot", "snapshot")),
     Kind(EPOCH_FILE, "currentEpoch or acceptedEpoch", _named(EPOCH_NAMES)),
     Kind(MARKER, "updatingEpoch (3.4.6 to 3.4.14) or initialize (3.6 and newer)", _named(MARKER_NAMES)),
     Kind(MYID, "the server's sid", _named(("myid",))),
@@ -148,8 +163,8 @@ KINDS = (
     Kind(DYNAMIC_CONFIG, "members of the ensemble, with or without the zxid in its name", _dynamic_config),
     Kind(CONFIG, "zoo.cfg", _config),
     Kind(IDLE_CONFIG, "configuration that no server reads: sample, backup, or proposed", _idle_config),
-    Kind(TXN_LOG, "transaction log", _txn_log_by_name),
-    Kind(SNAPSHOT, "snapshot of the tree", _snapshot_by_name),
+    Kind(TXN_LOG, "transaction log", _by_name("log")),
+    Kind(SNAPSHOT, "snapshot of the tree", _by_name("snapshot")),
 )
 
 
@@ -167,4 +182,6 @@ def _why_not(probe: Probe) -> str:
         return probe.source.faults[0].reason
     if not probe.head:
         return "empty file"
+    if sniff(probe.head):
+        return "a transaction log or snapshot, but a server passes over a file of that name"
     return "binary, without a magic of ZooKeeper" if probe.text is None else "text, in no layout of a ZooKeeper log and no known form"
