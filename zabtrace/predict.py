@@ -110,11 +110,16 @@ def _disks(history: History) -> dict[int, _Disk]:
     """The newest disks; servers with several copies of unproved order are left out."""
     none = pl.DataFrame(schema={"server": pl.Int64, "epoch": pl.Int64})
     led = history.epochs.filter(pl.col("leader").is_not_null()).select(server="leader", epoch="epoch")
-    newest = history.disks.filter((pl.col("copy") == 0) & pl.col("last_zxid").is_not_null() & ~pl.col("server").is_in(list(history.trace.unordered)))
+    newest = history.disks.filter(
+        (pl.col("copy") == 0) & pl.col("last_zxid").is_not_null() & ~pl.col("server").is_in(list(history.trace.unordered))
+    )
     rows = chains(history.trace, led, none).filter(pl.col("copy") == 0)
     every = rows.filter(pl.col("hidden_by").is_null()).get_column("zxid").unique()
     versions = dict(history.trace.servers.select("server", "version").iter_rows())
-    return {row["server"]: _disk(row, rows.filter(pl.col("server") == row["server"]), every, history, versions) for row in newest.iter_rows(named=True)}
+    return {
+        row["server"]: _disk(row, rows.filter(pl.col("server") == row["server"]), every, history, versions)
+        for row in newest.iter_rows(named=True)
+    }
 
 
 def _disk(row: Mapping[str, int], own: pl.DataFrame, every: pl.Series, history: History, versions: Mapping[int, str | None]) -> _Disk:
@@ -123,12 +128,15 @@ def _disk(row: Mapping[str, int], own: pl.DataFrame, every: pl.Series, history: 
     passed = absences(every, own, newest, history.disks.with_columns(current_epoch=pl.lit(1 << 31, dtype=pl.Int64)))
     lacks = passed.filter(pl.col("absent_from").list.len() > 0).get_column("zxid").to_list()
     return _Disk(
-        server=row["server"], vote=Vote(row["current_epoch"] or 0, row["last_zxid"], row["server"]),
+        server=row["server"],
+        vote=Vote(row["current_epoch"] or 0, row["last_zxid"], row["server"]),
         live=frozenset(own.filter(pl.col("hidden_by").is_null()).get_column("zxid").to_list()),
         replayed=tuple(own.filter(pl.col("zxid") > base).get_column("zxid").tail(COMMITTED_LOG).to_list()),
         returning=frozenset(own.filter(pl.col("hidden_by").is_not_null() & (pl.col("zxid") > base)).get_column("zxid").to_list()),
-        lacks=frozenset(lacks), version=versions.get(row["server"]), disk_log_from=_sendable_from(row["server"], history),
-    )  # fmt: skip
+        lacks=frozenset(lacks),
+        version=versions.get(row["server"]),
+        disk_log_from=_sendable_from(row["server"], history),
+    )
 
 
 def _sendable_from(server: int, history: History) -> int | None:
@@ -153,9 +161,15 @@ def _start(servers: Sequence[int], disks: Mapping[int, _Disk], config: Config, c
     cut = sorted({z for learner in learners if "TRUNC" in learner.mode for z in gone[learner.server]})
     hidden = sorted({z for learner in learners if "TRUNC" not in learner.mode for z in gone[learner.server]})
     return Start(
-        tuple(servers), leader.server, _why(leader, eligible), learners, tuple(cut), tuple(hidden),
-        tuple(sorted(leader.returning)), tuple(sorted({*cut, *hidden} & committed)),
-    )  # fmt: skip
+        tuple(servers),
+        leader.server,
+        _why(leader, eligible),
+        learners,
+        tuple(cut),
+        tuple(hidden),
+        tuple(sorted(leader.returning)),
+        tuple(sorted({*cut, *hidden} & committed)),
+    )
 
 
 def _why(leader: _Disk, eligible: Sequence[_Disk]) -> str:

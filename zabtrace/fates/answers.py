@@ -35,13 +35,20 @@ def acknowledged(trace: Trace) -> pl.DataFrame:
     """Writes with their answer: zxid, session, path, op, source, line; the first line per zxid."""
     return (
         trace.client_ops.filter(pl.col("write") & (pl.col("outcome") == "acknowledged") & pl.col("zxid").is_not_null())
-        .select("zxid", "session", "path", "op", "source", "line").sort("source", "line").unique(subset=["zxid"], keep="first", maintain_order=True)
-    )  # fmt: skip
+        .select("zxid", "session", "path", "op", "source", "line")
+        .sort("source", "line")
+        .unique(subset=["zxid"], keep="first", maintain_order=True)
+    )
 
 
 def contradicted(trace: Trace) -> pl.Series:
     """zxids that a client was answered with, whose every record is of another session: the number was given out twice."""
-    pairs = acknowledged(trace).filter(pl.col("session").is_not_null()).select("zxid", asked="session").join(trace.txns.select("zxid", "session"), on="zxid")
+    pairs = (
+        acknowledged(trace)
+        .filter(pl.col("session").is_not_null())
+        .select("zxid", asked="session")
+        .join(trace.txns.select("zxid", "session"), on="zxid")
+    )
     return pairs.group_by("zxid").agg(same=(pl.col("asked") == pl.col("session")).any()).filter(~pl.col("same")).get_column("zxid")
 
 
@@ -72,9 +79,17 @@ def _refused(trace: Trace, op: dict[str, object], fate_of: dict[int, str], taken
 def _unanswered(trace: Trace, op: dict[str, object], fate_of: dict[int, str], taken: set[int], complete: bool) -> dict[str, object]:
     candidates = _candidates(trace, op, taken)
     if not candidates and complete:
-        return {"outcome": "did not", "zxid": None, "why": "No record of it exists, and the disks that were read hold every committed transaction."}
+        return {
+            "outcome": "did not",
+            "zxid": None,
+            "why": "No record of it exists, and the disks that were read hold every committed transaction.",
+        }
     if not candidates:
-        return {"outcome": "cannot tell", "zxid": None, "why": "No record of it was found, but not all disks that could hold one were read."}
+        return {
+            "outcome": "cannot tell",
+            "zxid": None,
+            "why": "No record of it was found, but not all disks that could hold one were read.",
+        }
     zxid = candidates[0]
     if len({fate_of.get(z) for z in candidates}) > 1:
         return {"outcome": "cannot tell", "zxid": None, "why": f"{len(candidates)} records of its session fit, with different fates."}
@@ -102,10 +117,15 @@ def _candidates(trace: Trace, op: dict[str, object], taken: set[int]) -> list[in
     if op["session"] is not None:
         rows = rows.filter(pl.col("session") == op["session"])
     if path is not None and name != "close":
-        rows = rows.filter((pl.col("path") == path) | (pl.col("path").str.starts_with(str(path)) & pl.col("path").str.slice(len(str(path))).str.contains("^" + SEQUENCE)))
+        rows = rows.filter(
+            (pl.col("path") == path)
+            | (pl.col("path").str.starts_with(str(path)) & pl.col("path").str.slice(len(str(path))).str.contains("^" + SEQUENCE))
+        )
     rows = rows.unique(subset=["zxid"], keep="first", maintain_order=True).sort("zxid")
     if op["data"] is not None and op["session"] is not None and name.startswith(("create", "set")) and not name.startswith("setacl"):
         wanted = str(op["data"]).encode()
         rows = rows.filter(pl.col("data_len").fill_null(0) == len(wanted))
-        return [r["zxid"] for r in rows.iter_rows(named=True) if (trace.data(r["source"], r["data_offset"], r["data_len"]) or wanted) == wanted]
+        return [
+            r["zxid"] for r in rows.iter_rows(named=True) if (trace.data(r["source"], r["data_offset"], r["data_len"]) or wanted) == wanted
+        ]
     return rows.get_column("zxid").to_list()

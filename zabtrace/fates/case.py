@@ -36,7 +36,16 @@ def build_case(history: History, since: int | None = None) -> Case:
     epochs = established(history)
     cut = cuts(history, chain, epochs)
     newest = history.disks.filter((pl.col("copy") == 0) | pl.col("server").is_in(list(history.trace.unordered))).select("server", "copy")
-    return Case(history, chain, newest, tuple(epochs), cut, tuple(proofs(history, chain)), tuple(ends(history, chain, epochs, since)), outlook(history, newest))
+    return Case(
+        history,
+        chain,
+        newest,
+        tuple(epochs),
+        cut,
+        tuple(proofs(history, chain)),
+        tuple(ends(history, chain, epochs, since)),
+        outlook(history, newest),
+    )
 
 
 def _led(history: History) -> pl.DataFrame:

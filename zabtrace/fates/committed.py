@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from zabtrace.fates.words import said
 from zabtrace.protocol.quorum import Config
 from zabtrace.replay.history import History
 from zabtrace.zxid import epoch, epoch_of, text
@@ -124,21 +125,11 @@ def clients(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
 
 def servers_words(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
     """C6: what an established leader or a learner in service says it has processed (LearnerHandler.syncFollower, FileTxnSnapLog.save)."""
-    events = history.trace.events("sync_decision", "snapshot_start", "quorum_supported", "uptodate")
-    if events.is_empty():
-        return
-    began = history.roles.filter(pl.col("served").is_not_null() & pl.col("role").is_in(["LEADING", "FOLLOWING", "OBSERVING"]))
-    for role in began.iter_rows(named=True):
-        own = events.filter((pl.col("server") == role["server"]) & pl.col("time").is_between(role["start"], role["end"]))
-        opening = own.filter(pl.col("kind").is_in(["quorum_supported"] if role["role"] == "LEADING" else ["uptodate"]))
-        if opening.is_empty():
-            continue
-        after = own.filter((pl.col("order") > opening.item(0, "order")) | ((pl.col("order") == opening.item(0, "order")) & (pl.col("line") > opening.item(0, "line"))))
-        said = pl.max_horizontal(pl.col("last_processed"), pl.col("max_committed"), pl.when(pl.col("kind") == "snapshot_start").then(pl.col("zxid")))
-        best = after.with_columns(top=said).filter(pl.col("top").is_not_null()).sort("top").group_by(epoch_of("top").alias("e")).last()
-        for row in best.iter_rows(named=True):
-            if row["e"] == role["epoch"]:
-                yield Proof("C6", row["top"], row["message"], row["source"], line=row["line"])
+    snapshot = pl.when(pl.col("kind") == "snapshot_start").then(pl.col("zxid"))
+    lines = said(history).filter(pl.col("open")).with_columns(top=pl.max_horizontal("last_processed", "max_committed", snapshot))
+    best = lines.filter(epoch_of("top") == pl.col("epoch")).sort("top").group_by("epoch").last()
+    for row in best.iter_rows(named=True):
+        yield Proof("C6", row["top"], row["message"], row["source"], line=row["line"])
 
 
 PROOFS: tuple[Callable[[History, pl.DataFrame], Iterator[Proof]], ...] = (clients, observers, servers_words, quorum_of_disks)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from zabtrace.fates.words import said
 from zabtrace.replay.history import History
 from zabtrace.zxid import counter, counter_of, epoch, epoch_of, make
 
@@ -59,7 +60,12 @@ def established(history: History) -> list[int]:
 
 def cuts(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> dict[int, Cut]:
     """cut(e) for each established epoch, ascending, from all sources that the evidence holds."""
-    found = [*_leader_sources(history, epochs), *_truncation_sources(history, epochs), *_passages(history, chains, epochs), *_last_histories(history, epochs)]
+    found = [
+        *_leader_sources(history, epochs),
+        *_truncation_sources(history, epochs),
+        *_passages(history, chains, epochs),
+        *_last_histories(history, epochs),
+    ]
     result: dict[int, Cut] = {}
     for e in epochs:
         mine = [s for s in found if s.epoch == e] + _implied(found, e)
@@ -85,6 +91,7 @@ def _agreeing(weak: Sequence[CutSource]) -> list[CutSource]:
 
 def _resolved(source: CutSource, known: dict[int, Cut]) -> CutSource:
     """A source that names epoch<<32 names the initial history of that epoch: put its own cut in its place."""
+
     def value(zxid: int | None, side: str) -> int | None:
         while zxid is not None and counter(zxid) == 0 and epoch(zxid) in known:
             inner = getattr(known[epoch(zxid)], side)
@@ -93,7 +100,17 @@ def _resolved(source: CutSource, known: dict[int, Cut]) -> CutSource:
             zxid = inner
         return zxid
 
-    return CutSource(source.epoch, value(source.low, "low"), value(source.high, "high"), source.server, source.weak, source.source, source.line, source.offset, source.says)
+    return CutSource(
+        source.epoch,
+        value(source.low, "low"),
+        value(source.high, "high"),
+        source.server,
+        source.weak,
+        source.source,
+        source.line,
+        source.offset,
+        source.says,
+    )
 
 
 def _implied(found: Iterable[CutSource], e: int) -> list[CutSource]:
@@ -107,34 +124,20 @@ def _implied(found: Iterable[CutSource], e: int) -> list[CutSource]:
 
 # ---------------------------------------------------------------- (b) the leader's own words
 def _leader_sources(history: History, epochs: Sequence[int]) -> list[CutSource]:
-    """From the leader's log: its leader-elect snapshot, its committed log, else its own first vote of that election."""
-    leading = history.roles.filter((pl.col("role") == "LEADING") & pl.col("epoch").is_in(list(epochs)))
-    lines = history.trace.events("snapshot_start", "sync_decision", "quorum_supported", "fle_new_election")
-    found: list[CutSource] = []
-    for role in leading.iter_rows(named=True):
-        own = lines.filter((pl.col("server") == role["server"]) & pl.col("time").is_between(role["start"], role["end"]))
-        found += _elect_snapshot(role, own) + _committed_logs(role, own)
-    return found
+    """From the leader's log: its leader-elect snapshot (3.5+), and a maxCommittedLog below its epoch.
 
-
-def _elect_snapshot(role: dict[str, object], own: pl.DataFrame) -> list[CutSource]:
-    quorum = own.filter(pl.col("kind") == "quorum_supported").head(1)
-    if quorum.is_empty():
-        return []
-    at = (quorum.item(0, "order"), quorum.item(0, "line"))
-    before = own.filter((pl.col("kind") == "snapshot_start") & ((pl.col("order") < at[0]) | ((pl.col("order") == at[0]) & (pl.col("line") < at[1]))))
-    return [_from_line(role, row, row["zxid"]) for row in before.head(1).iter_rows(named=True)]
-
-
-def _committed_logs(role: dict[str, object], own: pl.DataFrame) -> list[CutSource]:
-    """maxCommittedLog below the leader's epoch is the end of its own history: nothing of its epoch is in that log yet."""
-    e = role["epoch"]
-    rows = own.filter((pl.col("kind") == "sync_decision") & (pl.col("max_committed") > 0) & (epoch_of("max_committed") < e))
-    return [_from_line(role, row, row["max_committed"]) for row in rows.unique(subset=["max_committed"], keep="first", maintain_order=True).iter_rows(named=True)]
-
-
-def _from_line(role: dict[str, object], row: dict[str, object], zxid: int) -> CutSource:
-    return CutSource(int(str(role["epoch"])), zxid, zxid, int(str(role["server"])), False, str(row["source"]), int(str(row["line"])), None, str(row["message"]))
+    That log holds all that it replayed, and nothing of its own epoch yet: its end is the end of the leader's own history.
+    """
+    led = said(history).filter((pl.col("role") == "LEADING") & pl.col("epoch").is_in(list(epochs)))
+    elect = (pl.col("kind") == "snapshot_start") & ~pl.col("open")
+    own_log = (pl.col("kind") == "sync_decision") & (pl.col("max_committed") > 0) & (epoch_of("max_committed") < pl.col("epoch"))
+    ends = led.with_columns(end=pl.when(elect).then(pl.col("zxid")).when(own_log).then(pl.col("max_committed"))).filter(
+        pl.col("end").is_not_null()
+    )
+    return [
+        CutSource(row["epoch"], row["end"], row["end"], row["server"], False, row["source"], row["line"], None, row["message"])
+        for row in ends.unique(subset=["server", "epoch", "kind", "end"], keep="first", maintain_order=True).iter_rows(named=True)
+    ]
 
 
 # ---------------------------------------------------------------- (c) TRUNC targets
@@ -142,11 +145,24 @@ def _truncation_sources(history: History, epochs: Sequence[int]) -> list[CutSour
     """TRUNC sent before the leader had a transaction of its epoch names cut(epoch); in 3.4 at any time."""
     old = history.trace.servers.filter(pl.col("version").str.starts_with("3.4.")).get_column("server").to_list()
     rows = history.syncs.filter(
-        (pl.col("mode") == "TRUNC") & pl.col("epoch").is_in(list(epochs)) & pl.col("truncated_to").is_not_null()
-        & (epoch_of("truncated_to") < pl.col("epoch")) & (pl.col("before_writes") | pl.col("leader").is_in(old))
-    )  # fmt: skip
+        (pl.col("mode") == "TRUNC")
+        & pl.col("epoch").is_in(list(epochs))
+        & pl.col("truncated_to").is_not_null()
+        & (epoch_of("truncated_to") < pl.col("epoch"))
+        & (pl.col("before_writes") | pl.col("leader").is_in(old))
+    )
     return [
-        CutSource(row["epoch"], row["truncated_to"], row["truncated_to"], row["learner"], False, row["source"], row["line"], None, _message(history, row["source"], row["line"]))
+        CutSource(
+            row["epoch"],
+            row["truncated_to"],
+            row["truncated_to"],
+            row["learner"],
+            False,
+            row["source"],
+            row["line"],
+            None,
+            _message(history, row["source"], row["line"]),
+        )
         for row in rows.iter_rows(named=True)
     ]
 
@@ -165,26 +181,43 @@ def _passages(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> 
     rows = chains.filter((pl.col("step") == "epoch") & epoch_of("zxid").is_in(list(epochs)))
     found = [
         CutSource(
-            epoch(row["zxid"]), row["previous"], row["previous"], row["server"], not _shown(history, row), row["source"], None, row["offset"],
+            epoch(row["zxid"]),
+            row["previous"],
+            row["previous"],
+            row["server"],
+            not _shown(history, row),
+            row["source"],
+            None,
+            row["offset"],
             f"the record of 0x{row['zxid']:x} directly follows that of 0x{row['previous']:x}",
         )
         for row in rows.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     return found + _unpadded_ends(history, chains, epochs) + _bases(history, chains, epochs)
 
 
 def _bases(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> list[CutSource]:
-    """A log that begins with (e,1) above a snapshot of an earlier epoch: what that server received ended there. Weak: files may be missing."""
+    """A log that begins with (e,1) above a snapshot of an earlier epoch: what it received ended there.
+
+    Weak: files may be missing.
+    """
     first = chains.filter((pl.col("step") == "first") & (counter_of("zxid") == 1) & epoch_of("zxid").is_in(list(epochs)))
     below = history.trace.snapshots.filter(pl.col("valid")).select("server", "copy", base="zxid", base_source="source")
     rows = first.join(below, on=["server", "copy"]).filter((pl.col("base") > 0) & (pl.col("base") < pl.col("zxid"))).sort("base")
     return [
         CutSource(
-            epoch(row["zxid"]), row["base"], row["base"], row["server"], True, row["base_source"], None, 0,
+            epoch(row["zxid"]),
+            row["base"],
+            row["base"],
+            row["server"],
+            True,
+            row["base_source"],
+            None,
+            0,
             f"the snapshot of 0x{row['base']:x} lies directly below the first record, 0x{row['zxid']:x}",
         )
         for row in rows.group_by("server", "copy").last().iter_rows(named=True)
-    ]  # fmt: skip
+    ]
 
 
 def _shown(history: History, row: dict[str, int]) -> bool:
@@ -201,8 +234,14 @@ def _unpadded_ends(history: History, chains: pl.DataFrame, epochs: Sequence[int]
     cut = history.trace.txn_files.filter((pl.col("ending") == "unpadded") & pl.col("last_zxid").is_not_null())
     found: list[CutSource] = []
     for row in cut.iter_rows(named=True):
-        after = chains.filter((pl.col("server") == row["server"]) & (pl.col("copy") == row["copy"]) & (pl.col("previous") == row["last_zxid"])).head(1)
-        current = history.disks.filter((pl.col("server") == row["server"]) & (pl.col("copy") == row["copy"])).get_column("current_epoch").to_list()
+        after = chains.filter(
+            (pl.col("server") == row["server"]) & (pl.col("copy") == row["copy"]) & (pl.col("previous") == row["last_zxid"])
+        ).head(1)
+        current = (
+            history.disks.filter((pl.col("server") == row["server"]) & (pl.col("copy") == row["copy"]))
+            .get_column("current_epoch")
+            .to_list()
+        )
         e = epoch(after.item(0, "zxid")) if after.height else (current[0] if current and current[0] is not None else 0)
         if e in epochs and epoch(row["last_zxid"]) < e:
             says = f"the file is cut right behind the record of 0x{row['last_zxid']:x}"
@@ -228,9 +267,10 @@ def _last_histories(history: History, epochs: Sequence[int]) -> list[CutSource]:
         read = set(history.disks.filter((pl.col("copy") == 0) & pl.col("current_epoch").is_not_null()).get_column("server").to_list())
         voters = history.config_at(make(e, 0)).voters
         exact = (leader[0] in servers if leader and leader[0] is not None else False) or (bool(voters) and voters <= read)
-        file = history.trace.epoch_files.filter((pl.col("server") == row["server"]) & (pl.col("copy") == row["copy"]) & (pl.col("name") == "currentEpoch"))
+        file = history.trace.epoch_files.filter(
+            (pl.col("server") == row["server"]) & (pl.col("copy") == row["copy"]) & (pl.col("name") == "currentEpoch")
+        )
         says = f"currentEpoch is {e}, and the history of that server ends with 0x{row['last_zxid']:x}"
         source = file.item(0, "source") if file.height else row["base_source"]
         found.append(CutSource(e, row["last_zxid"], row["last_zxid"] if exact else None, row["server"], False, source, None, 0, says))
     return found
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import polars as pl
 
 from zabtrace import schema
@@ -29,7 +31,12 @@ def judge(history: History, since: int | None = None) -> Judgement:
         message=outcome.message,
         reasons=outcome.reasons,
         servers=tuple(
-            {"server": row["server"], "last_zxid": row["last_zxid"], "current_epoch": row["current_epoch"], "accepted_epoch": row["accepted_epoch"]}
+            {
+                "server": row["server"],
+                "last_zxid": row["last_zxid"],
+                "current_epoch": row["current_epoch"],
+                "accepted_epoch": row["accepted_epoch"],
+            }
             for row in history.disks.join(case.newest, on=["server", "copy"], how="semi").sort("server").iter_rows(named=True)
         ),
     )
@@ -41,18 +48,22 @@ def witnesses(case: Case) -> pl.DataFrame:
     trace = case.history.trace
     good = trace.txns.filter(pl.col("checksum_ok").fill_null(True)).sort("copy", "server")
     records = good.group_by("zxid", maintain_order=True).agg(
-        payloads=pl.col("payload_hash").n_unique(),
+        pl.col("payload_hash").n_unique().alias("payloads"),
         *(pl.col(name).first() for name in ("payload_hash", "op", "path", "session", "cxid", "time", "source", "offset", "copy", "failed")),
     )
-    asked = answers.acknowledged(trace).select("zxid", acked_op="op", acked_path="path", acked_session="session", acked_source="source", acked_line="line")
+    asked = answers.acknowledged(trace).select(
+        "zxid", acked_op="op", acked_path="path", acked_session="session", acked_source="source", acked_line="line"
+    )
     told = _told(case).select("zxid", told_source="source", told_line="line", told_says="message")
     joined = records.join(asked, on="zxid", how="full", coalesce=True).join(told, on="zxid", how="full", coalesce=True)
     return joined.with_columns(
         epoch=epoch_of("zxid"),
-        op=pl.coalesce("op", "acked_op"), path=pl.coalesce("path", "acked_path"), session=pl.coalesce("session", "acked_session"),
+        op=pl.coalesce("op", "acked_op"),
+        path=pl.coalesce("path", "acked_path"),
+        session=pl.coalesce("session", "acked_session"),
         acked=pl.col("acked_line").is_not_null(),
         contradicted=(pl.col("payloads").fill_null(1) > 1) | pl.col("zxid").is_in(answers.contradicted(trace).to_list()),
-    ).sort("zxid")  # fmt: skip
+    ).sort("zxid")
 
 
 TOLD_KINDS = ("txnlog_created",)
@@ -75,9 +86,15 @@ def label(case: Case) -> pl.DataFrame:
     rule, number = labels.proven(case.proofs)
     in_epoch, _ = labels.proven([p for p in case.proofs if p.rule in labels.EPOCH_PROOFS])
     rows = rows.with_columns(
-        state=labels.membership(case.cuts), discarded_by=labels.discarded_by(case.cuts), kept_by=labels.kept_by(case.cuts),
-        proof_rule=rule, proof=number, in_epoch_proof=in_epoch.is_not_null(), weak=_weak(case), safe=pl.lit(case.outlook.safe),
-    )  # fmt: skip
+        state=labels.membership(case.cuts),
+        discarded_by=labels.discarded_by(case.cuts),
+        kept_by=labels.kept_by(case.cuts),
+        proof_rule=rule,
+        proof=number,
+        in_epoch_proof=in_epoch.is_not_null(),
+        weak=_weak(case),
+        safe=pl.lit(case.outlook.safe),
+    )
     rows = rows.with_columns(doomed=case.outlook.doomed(), never=_never(case, rows))
     rows = rows.with_columns(fate=labels.fate()).with_columns(committed=labels.committed(), at_next_start=labels.at_next_start())
     return sentences.complete(case, rows)
@@ -87,10 +104,13 @@ def _weak(case: Case) -> pl.Expr:
     """Shown by the voters' first votes to have been on fewer than a quorum when the epoch ended."""
     thresholds: dict[int, int | None] = {}
     tops: dict[int, dict[int, int]] = {}
-    for f, e in zip(case.epochs, case.epochs[1:], strict=False):
+    for f, e in pairwise(case.epochs):
         tops[f] = first_tops(case.history, f, e)
         config = case.history.config_at(max(tops[f].values(), default=None))
-        thresholds[f] = next((t for t in sorted(tops[f].values()) if not config.is_quorum(config.voters - {v for v, top in tops[f].items() if top <= t})), None)
+        thresholds[f] = next(
+            (t for t in sorted(tops[f].values()) if not config.is_quorum(config.voters - {v for v, top in tops[f].items() if top <= t})),
+            None,
+        )
     return labels.weak_above(tops, thresholds)
 
 
@@ -106,4 +126,3 @@ def _never(case: Case, rows: pl.DataFrame) -> pl.Expr:
     for f, threshold in case.outlook.never_above.items():
         expression = expression | (pl.col("discarded_by").is_null() & (pl.col("epoch") == f) & (pl.col("zxid") > threshold))
     return expression
-

@@ -47,7 +47,10 @@ def discarded_by(cuts: Mapping[int, Cut]) -> pl.Expr:
 
 def kept_by(cuts: Mapping[int, Cut]) -> pl.Expr:
     """C2: the first later established epoch, where its initial history includes the write; else null."""
-    first = [pl.when(pl.col("epoch") < cut.epoch).then(pl.struct(e=pl.lit(cut.epoch, dtype=pl.Int64), state=_in_one(cut))) for cut in cuts.values()]
+    first = [
+        pl.when(pl.col("epoch") < cut.epoch).then(pl.struct(e=pl.lit(cut.epoch, dtype=pl.Int64), state=_in_one(cut)))
+        for cut in cuts.values()
+    ]
     if not first:
         return pl.lit(None, dtype=pl.Int64)
     chosen = pl.coalesce(first)
@@ -62,14 +65,18 @@ def proven(proofs: Sequence[Proof]) -> tuple[pl.Expr, pl.Expr]:
     rule, number = pl.lit(None, dtype=pl.String), pl.lit(None, dtype=pl.Int64)
     for i, proof in reversed(list(enumerate(proofs))):
         covered = (pl.col("epoch") == epoch(proof.upto)) & (pl.col("zxid") <= proof.upto)
-        name = pl.lit(proof.rule) if proof.rule in ("C1", "C4") else pl.when(pl.col("zxid") == proof.upto).then(pl.lit(proof.rule)).otherwise(pl.lit("C3"))
+        name = (
+            pl.lit(proof.rule)
+            if proof.rule in ("C1", "C4")
+            else pl.when(pl.col("zxid") == proof.upto).then(pl.lit(proof.rule)).otherwise(pl.lit("C3"))
+        )
         rule = pl.when(covered).then(name).otherwise(rule)
         number = pl.when(covered).then(pl.lit(i, dtype=pl.Int64)).otherwise(number)
     return rule, number
 
 
 def places(chains: pl.DataFrame, newest: pl.DataFrame, disks: pl.DataFrame) -> pl.DataFrame:
-    """Per zxid, of the newest copies: ``on_disk_of``, ``live_on`` (list of server), ``pending_epochs`` (lowest currentEpoch of a live holder)."""
+    """Per zxid, of the newest copies: ``on_disk_of``, ``live_on``, ``live_epoch`` (lowest currentEpoch of a live holder), ``replayed``."""
     current = disks.select("server", "copy", "current_epoch", "base_zxid")
     rows = chains.join(newest, on=["server", "copy"], how="semi").join(current, on=["server", "copy"], how="left")
     live = pl.col("hidden_by").is_null()
@@ -78,7 +85,7 @@ def places(chains: pl.DataFrame, newest: pl.DataFrame, disks: pl.DataFrame) -> p
         live_on=pl.col("server").filter(live).unique().sort(),
         live_epoch=pl.col("current_epoch").filter(live).fill_null(0).min(),
         replayed=(~live & (pl.col("zxid") > pl.col("base_zxid").fill_null(-1))).any(),
-    )  # fmt: skip
+    )
 
 
 def absences(zxids: pl.Series, chains: pl.DataFrame, newest: pl.DataFrame, disks: pl.DataFrame) -> pl.DataFrame:
@@ -86,7 +93,11 @@ def absences(zxids: pl.Series, chains: pl.DataFrame, newest: pl.DataFrame, disks
     asked = zxids.unique().sort().to_frame("zxid")
     found: list[pl.DataFrame] = []
     for server, copy in newest.iter_rows():
-        own = chains.filter((pl.col("server") == server) & (pl.col("copy") == copy)).sort("zxid").select(own="zxid", step="step", previous="previous")
+        own = (
+            chains.filter((pl.col("server") == server) & (pl.col("copy") == copy))
+            .sort("zxid")
+            .select(own="zxid", step="step", previous="previous")
+        )
         end = disks.filter((pl.col("server") == server) & (pl.col("copy") == copy)).select("last_zxid", "current_epoch")
         if own.is_empty() or end.is_empty():
             continue
@@ -103,9 +114,7 @@ def absences(zxids: pl.Series, chains: pl.DataFrame, newest: pl.DataFrame, disks
 def weak_above(tops: Mapping[int, Mapping[int, int]], thresholds: Mapping[int, int | None]) -> pl.Expr:
     """Was the write shown to be on fewer than a quorum when its epoch ended? ``thresholds``: per epoch the zxid above which that holds."""
     known = [(e, t) for e, t in thresholds.items() if t is not None and e in tops]
-    return reduce(
-        lambda acc, item: acc | ((pl.col("epoch") == item[0]) & (pl.col("zxid") > item[1])), known, pl.lit(False)
-    )  # fmt: skip
+    return reduce(lambda acc, item: acc | ((pl.col("epoch") == item[0]) & (pl.col("zxid") > item[1])), known, pl.lit(False))
 
 
 def fate() -> pl.Expr:
@@ -113,34 +122,49 @@ def fate() -> pl.Expr:
     out, committed = pl.col("state") == OUT, pl.col("proof_rule").is_not_null() | pl.col("acked")
     live_pending = (pl.col("live_on").list.len().fill_null(0) > 0) & (pl.col("live_epoch").fill_null(0) < pl.col("discarded_by"))
     return (
-        pl.when(pl.col("contradicted") | (pl.col("state") == CONFLICT)).then(pl.lit("diverged"))
-        .when(out & committed).then(pl.lit("lost"))
-        .when((pl.col("state") == IN) & pl.col("weak") & ~pl.col("in_epoch_proof") & ~pl.col("acked")).then(pl.lit("recovered"))
-        .when(pl.col("state") == IN).then(pl.lit("survived"))
-        .when(pl.col("state").is_null() & committed & pl.col("safe")).then(pl.lit("survived"))
-        .when(out & live_pending).then(pl.lit("pending"))
-        .when(out & (pl.col("on_disk_of").list.len().fill_null(0) > 0)).then(pl.lit("shadowed"))
-        .when(out).then(pl.lit("truncated"))
-        .when(pl.col("state").is_null() & ~committed & pl.col("doomed")).then(pl.lit("pending"))
+        pl.when(pl.col("contradicted") | (pl.col("state") == CONFLICT))
+        .then(pl.lit("diverged"))
+        .when(out & committed)
+        .then(pl.lit("lost"))
+        .when((pl.col("state") == IN) & pl.col("weak") & ~pl.col("in_epoch_proof") & ~pl.col("acked"))
+        .then(pl.lit("recovered"))
+        .when(pl.col("state") == IN)
+        .then(pl.lit("survived"))
+        .when(pl.col("state").is_null() & committed & pl.col("safe"))
+        .then(pl.lit("survived"))
+        .when(out & live_pending)
+        .then(pl.lit("pending"))
+        .when(out & (pl.col("on_disk_of").list.len().fill_null(0) > 0))
+        .then(pl.lit("shadowed"))
+        .when(out)
+        .then(pl.lit("truncated"))
+        .when(pl.col("state").is_null() & ~committed & pl.col("doomed"))
+        .then(pl.lit("pending"))
         .otherwise(pl.lit("undecided"))
-    )  # fmt: skip
+    )
 
 
 def committed() -> pl.Expr:
     """yes, no or unknown; a discarded write is 'no' only where N1 is conclusive."""
     return (
-        pl.when(pl.col("proof_rule").is_not_null() | pl.col("acked") | pl.col("kept_by").is_not_null()).then(pl.lit("yes"))
-        .when(pl.col("fate").is_in(["survived", "recovered"])).then(pl.lit("yes"))
-        .when(pl.col("fate").is_in(["truncated", "shadowed", "pending"]) & pl.col("never")).then(pl.lit("no"))
+        pl.when(pl.col("proof_rule").is_not_null() | pl.col("acked") | pl.col("kept_by").is_not_null())
+        .then(pl.lit("yes"))
+        .when(pl.col("fate").is_in(["survived", "recovered"]))
+        .then(pl.lit("yes"))
+        .when(pl.col("fate").is_in(["truncated", "shadowed", "pending"]) & pl.col("never"))
+        .then(pl.lit("no"))
         .otherwise(pl.lit("unknown"))
-    )  # fmt: skip
+    )
 
 
 def at_next_start() -> pl.Expr:
     """What the next start does with the write where it still lies."""
     return (
-        pl.when(pl.col("fate").is_in(["survived", "recovered"])).then(pl.lit("kept"))
-        .when(pl.col("replayed").fill_null(False) & pl.col("fate").is_in(["shadowed", "lost"])).then(pl.lit("returns"))
-        .when(pl.col("fate").is_in(["undecided", "diverged"])).then(pl.lit("depends"))
+        pl.when(pl.col("fate").is_in(["survived", "recovered"]))
+        .then(pl.lit("kept"))
+        .when(pl.col("replayed").fill_null(False) & pl.col("fate").is_in(["shadowed", "lost"]))
+        .then(pl.lit("returns"))
+        .when(pl.col("fate").is_in(["undecided", "diverged"]))
+        .then(pl.lit("depends"))
         .otherwise(pl.lit("discarded"))
-    )  # fmt: skip
+    )

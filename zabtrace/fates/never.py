@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import polars as pl
 
@@ -41,7 +42,9 @@ def end_of(history: History, chains: pl.DataFrame, f: int, successor: int) -> En
         if top is not None:
             tops[server] = top
     missing = tuple(sorted(config.voters - tops.keys()))
-    threshold = next((t for t in sorted(set(tops.values())) if not config.is_quorum(config.voters - {v for v, top in tops.items() if top <= t})), None)
+    threshold = next(
+        (t for t in sorted(set(tops.values())) if not config.is_quorum(config.voters - {v for v, top in tops.items() if top <= t})), None
+    )
     return End(f, successor, tops, missing, threshold if config.voters else None, bool(config.voters))
 
 
@@ -73,9 +76,14 @@ def _copy_top(history: History, own: pl.DataFrame, server: int, copy: int, f: in
 def _cut(history: History, server: int, copy: int, top: int, f: int, successor: int) -> bool:
     """Was this log cut at the end of ``f``: a TRUNC is logged, or the file ends right behind its last record?"""
     told = history.syncs.filter(
-        (pl.col("learner") == server) & pl.col("mode").str.contains("TRUNC") & (pl.col("epoch") >= successor) & (epoch_of("truncated_to") <= f)
+        (pl.col("learner") == server)
+        & pl.col("mode").str.contains("TRUNC")
+        & (pl.col("epoch") >= successor)
+        & (epoch_of("truncated_to") <= f)
     )
-    files = history.trace.txn_files.filter((pl.col("server") == server) & (pl.col("copy") == copy) & (pl.col("ending") == "unpadded") & (pl.col("last_zxid") == top))
+    files = history.trace.txn_files.filter(
+        (pl.col("server") == server) & (pl.col("copy") == copy) & (pl.col("ending") == "unpadded") & (pl.col("last_zxid") == top)
+    )
     return bool(told.height or files.height)
 
 
@@ -83,7 +91,10 @@ def _seen_before_cut(history: History, own: pl.DataFrame, server: int, copy: int
     """Is what was cut known: from an earlier copy that had not reached the successor, or from the position that the leader logged?"""
     older = own.filter((pl.col("copy") > copy) & (epoch_of("zxid") == f))
     told = history.syncs.filter(
-        (pl.col("learner") == server) & pl.col("mode").str.contains("TRUNC") & (pl.col("epoch") >= successor) & (epoch_of("learner_zxid") == f)
+        (pl.col("learner") == server)
+        & pl.col("mode").str.contains("TRUNC")
+        & (pl.col("epoch") >= successor)
+        & (epoch_of("learner_zxid") == f)
     )
     return bool(older.height or told.height)
 
@@ -93,7 +104,9 @@ def _named_in(history: History, own: pl.DataFrame, server: int, f: int) -> list[
     held = [own.filter(epoch_of("zxid") == f).get_column("zxid").max()]
     held.append(history.trace.snapshots.filter((pl.col("server") == server) & (epoch_of("zxid") == f)).get_column("zxid").max())
     held.append(history.syncs.filter((pl.col("learner") == server) & (epoch_of("learner_zxid") == f)).get_column("learner_zxid").max())
-    held.append(history.trace.events("fle_new_election").filter((pl.col("server") == server) & (epoch_of("zxid") == f)).get_column("zxid").max())
+    held.append(
+        history.trace.events("fle_new_election").filter((pl.col("server") == server) & (epoch_of("zxid") == f)).get_column("zxid").max()
+    )
     return [int(z) for z in held if isinstance(z, int)]
 
 
@@ -136,7 +149,7 @@ def _regressed(history: History, server: int) -> bool:
 def ends(history: History, chains: pl.DataFrame, epochs: Sequence[int], since: int | None) -> list[End]:
     """Every epoch end that the verdict rests on: between established epochs, and the one before a log that begins with counter 1."""
     first = chains.filter(pl.col("step") == "first").get_column("zxid").min()
-    pairs = list(zip(epochs, epochs[1:], strict=False))
+    pairs = list(pairwise(epochs))
     if isinstance(first, int) and epochs and first == make(epochs[0], 1) and epochs[0] > 1:
         pairs.insert(0, (epochs[0] - 1, epochs[0]))
     return [end_of(history, chains, f, e) for f, e in pairs if since is None or e >= epoch(since)]

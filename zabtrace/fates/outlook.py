@@ -50,15 +50,24 @@ def outlook(history: History, newest: pl.DataFrame) -> Outlook:
     unread, without_disk = config.voters - with_disk - with_text, config.voters - with_disk
     bounds = _bounds(config, disks) if config.voters and not without_disk and not history.trace.unordered else []
     return Outlook(
-        bool(config.voters), tuple(sorted(unread)), tuple(sorted(without_disk)),
-        bool(config.voters) and not config.is_quorum(unread), bool(config.voters) and not config.is_quorum(without_disk),
-        min(bounds, default=None), max(bounds, default=None), _never_above(history, config, disks),
-    )  # fmt: skip
+        bool(config.voters),
+        tuple(sorted(unread)),
+        tuple(sorted(without_disk)),
+        bool(config.voters) and not config.is_quorum(unread),
+        bool(config.voters) and not config.is_quorum(without_disk),
+        min(bounds, default=None),
+        max(bounds, default=None),
+        _never_above(history, config, disks),
+    )
 
 
 def _bounds(config: Config, disks: pl.DataFrame) -> list[int]:
     """For every quorum of the voters: the last zxid of the server that would win it."""
-    votes = {row["server"]: Vote(row["current_epoch"] or 0, row["last_zxid"], row["server"]) for row in disks.iter_rows(named=True) if row["server"] in config.voters}
+    votes = {
+        row["server"]: Vote(row["current_epoch"] or 0, row["last_zxid"], row["server"])
+        for row in disks.iter_rows(named=True)
+        if row["server"] in config.voters
+    }
     if len(config.voters) > MOST_VOTERS:
         return []
     found = []
@@ -75,7 +84,11 @@ def _never_above(history: History, config: Config, disks: pl.DataFrame) -> dict[
     newest = history.epochs.filter(pl.col("status") == "established").get_column("epoch").max()
     if not isinstance(newest, int):
         return {}
-    left = {row["server"]: row["last_zxid"] for row in disks.iter_rows(named=True) if (row["accepted_epoch"] or 0) > newest and epoch(row["last_zxid"]) <= newest}
+    left = {
+        row["server"]: row["last_zxid"]
+        for row in disks.iter_rows(named=True)
+        if (row["accepted_epoch"] or 0) > newest and epoch(row["last_zxid"]) <= newest
+    }
     for top in sorted(set(left.values())):
         if not config.is_quorum(config.voters - {s for s, last in left.items() if last <= top}):
             return {newest: max(top, make(newest, 0))}

@@ -23,7 +23,9 @@ def ranges(history: History, cuts: Mapping[int, Cut], writes: pl.DataFrame, ends
     return schema.frame(schema.RANGES, rows)
 
 
-def _range(sync: dict[str, object], history: History, cuts: Mapping[int, Cut], writes: pl.DataFrame, ends: Sequence[End]) -> dict[str, object] | None:
+def _range(
+    sync: dict[str, object], history: History, cuts: Mapping[int, Cut], writes: pl.DataFrame, ends: Sequence[End]
+) -> dict[str, object] | None:
     e, stood, mode = sync["epoch"], sync["learner_zxid"], str(sync["mode"])
     cut = cuts.get(e) if isinstance(e, int) else None
     kept = cut.high if cut else None
@@ -36,11 +38,18 @@ def _range(sync: dict[str, object], history: History, cuts: Mapping[int, Cut], w
     end = next((end for end in ends if end.epoch == epoch(stood) and end.successor == cut.epoch), None)
     never = end is not None and end.never_above is not None and first > end.never_above
     place = {"source": sync["source"], "line": sync["line"], "offset": None, "says": _message(history, sync)}
+    learner = sync["learner"]
     return {
-        "fate": "truncated" if "TRUNC" in mode else "shadowed", "server": sync["learner"], "from": first, "to": stood, "count": stood - first + 1,
-        "committed": "no" if never else "unknown", "evidence": [place, *(s.evidence for s in cut.sources[:2])],
-        "why": f"Server {sync['learner']} stood at {text(stood)} when epoch {cut.epoch}, whose initial history ends at {text(kept)}, synchronized it by {mode}.",
-    }  # fmt: skip
+        "fate": "truncated" if "TRUNC" in mode else "shadowed",
+        "server": learner,
+        "from": first,
+        "to": stood,
+        "count": stood - first + 1,
+        "committed": "no" if never else "unknown",
+        "evidence": [place, *(s.evidence for s in cut.sources[:2])],
+        "why": f"Server {learner} stood at {text(stood)} when epoch {cut.epoch} synchronized it by {mode}, "
+        f"and the initial history of that epoch ends at {text(kept)}.",
+    }
 
 
 def _message(history: History, sync: dict[str, object]) -> str:

@@ -11,64 +11,102 @@ from zabtrace.fates.case import Case
 from zabtrace.zxid import text
 
 MOST_EVIDENCE = 5
-RULES = {"C1": "on a quorum of disks", "C2": "in the initial history of an established epoch", "C3": "below a committed transaction of its epoch",
-         "C4": "in an observer's log", "C5": "answered to a client", "C6": "processed by a server in service",
-         "N1": "never on a quorum", "N2": "two payloads under one zxid"}  # fmt: skip
+RULES = {
+    "C1": "on a quorum of disks",
+    "C2": "in the initial history of an established epoch",
+    "C3": "below a committed transaction of its epoch",
+    "C4": "in an observer's log",
+    "C5": "answered to a client",
+    "C6": "processed by a server in service",
+    "N1": "never on a quorum",
+    "N2": "two payloads under one zxid",
+}
 """Rule ids of zab-semantics 7.1 and 7.2, in a few words."""
+_FATE, _LATER = pl.col("fate"), pl.col("kept_by").is_not_null()
+WHYS: tuple[tuple[pl.Expr, str, tuple[str, ...]], ...] = (
+    ((_FATE == "diverged") & pl.col("contradicted"), "This zxid was given to two different transactions.", ()),
+    (_FATE == "diverged", "The servers disagree about whether a later epoch's initial history holds it.", ()),
+    (_FATE == "lost", "Committed ({}), yet {}.", ("rule", "cut")),
+    (_FATE == "recovered", "On fewer than a quorum when epoch {} ended, but in the initial history of epoch {}.", ("epoch", "kept_by")),
+    ((_FATE == "survived") & _LATER, "In the initial history of epoch {} and of every later one.", ("kept_by",)),
+    (_FATE == "survived", "Of the newest epoch, and {}.", ("rule",)),
+    (
+        (_FATE == "pending") & pl.col("discarded_by").is_null(),
+        "Live on server {} only; every quorum that can start would go on without it; {}.",
+        ("held", "never"),
+    ),
+    (_FATE == "pending", "Live on server {} only, which has not rejoined; {}; {}.", ("held", "cut", "never")),
+    (_FATE == "shadowed", "Its record still lies in the log of server {}, out of force: {}; {}.", ("held", "cut", "never")),
+    (_FATE == "truncated", "In no newest copy: {}; {}.", ("cut", "never")),
+    (pl.col("state").is_null(), "No later epoch is known, and nothing shows that it was committed or that it was not.", ()),
+)
+"""Condition, sentence, and the parts that fill it; the first that applies is printed, else OPEN_WHY."""
+OPEN_WHY = "What a later epoch kept of this range is not shown by any file that was read."
 
 
 def complete(case: Case, rows: pl.DataFrame) -> pl.DataFrame:
     """schema.WRITES from labelled rows."""
     clients_given = case.history.trace.client_ops.get_column("session").unique()
     rows = rows.with_columns(
-        rule=_rule(), why=_why(case), settled_by=_settled_by(case),
-        on_disk_of=pl.col("on_disk_of").fill_null([]), absent_from=pl.col("absent_from").fill_null([]),
-        acknowledged=pl.when(pl.col("acked")).then(pl.lit("yes"))
-        .when(pl.col("session").is_in(clients_given.to_list()) & ~pl.col("op").is_in(["createSession", "closeSession"])).then(pl.lit("no"))
+        rule=_rule(),
+        why=_why(case),
+        settled_by=_settled_by(case),
+        on_disk_of=pl.col("on_disk_of").fill_null([]),
+        absent_from=pl.col("absent_from").fill_null([]),
+        acknowledged=pl.when(pl.col("acked"))
+        .then(pl.lit("yes"))
+        .when(pl.col("session").is_in(clients_given.to_list()) & ~pl.col("op").is_in(["createSession", "closeSession"]))
+        .then(pl.lit("no"))
         .otherwise(pl.lit("unknown")),
-    )  # fmt: skip
+    )
     rows = rows.join(_members(case), on="zxid", how="left").with_columns(ops=pl.col("ops").fill_null([]))
     plain = rows.filter(pl.col("fate") == "survived").with_columns(evidence=_own_record())
     others = rows.filter(pl.col("fate") != "survived")
     shown = schema.conform(schema.WRITES, plain)
     if others.height:
-        shown = pl.concat([shown, schema.conform(schema.WRITES, others.with_columns(pl.Series("evidence", _evidence(case, others), dtype=schema.EVIDENCE)))])
+        shown = pl.concat(
+            [
+                shown,
+                schema.conform(schema.WRITES, others.with_columns(pl.Series("evidence", _evidence(case, others), dtype=schema.EVIDENCE))),
+            ]
+        )
     return shown.sort("zxid")
 
 
 def _rule() -> pl.Expr:
     return (
-        pl.when(pl.col("fate") == "diverged").then(pl.lit("N2"))
-        .when(pl.col("fate").is_in(["survived", "recovered"]) & pl.col("kept_by").is_not_null()).then(pl.lit("C2"))
-        .when(pl.col("proof_rule").is_not_null()).then(pl.col("proof_rule"))
-        .when(pl.col("acked")).then(pl.lit("C5"))
-        .when(pl.col("never") & pl.col("fate").is_in(["truncated", "shadowed", "pending"])).then(pl.lit("N1"))
-    )  # fmt: skip
+        pl.when(pl.col("fate") == "diverged")
+        .then(pl.lit("N2"))
+        .when(pl.col("fate").is_in(["survived", "recovered"]) & pl.col("kept_by").is_not_null())
+        .then(pl.lit("C2"))
+        .when(pl.col("proof_rule").is_not_null())
+        .then(pl.col("proof_rule"))
+        .when(pl.col("acked"))
+        .then(pl.lit("C5"))
+        .when(pl.col("never") & pl.col("fate").is_in(["truncated", "shadowed", "pending"]))
+        .then(pl.lit("N1"))
+    )
 
 
 def _why(case: Case) -> pl.Expr:
+    """The first sentence of WHYS whose condition holds, filled in."""
     cut = pl.lit("", dtype=pl.String)
-    for c in case.cuts.values():
-        if c.high is not None:
-            cut = pl.when(pl.col("discarded_by") == c.epoch).then(pl.lit(f"epoch {c.epoch} kept the history up to {text(c.high)} only")).otherwise(cut)
-    rule = pl.col("proof_rule").replace_strict(RULES, default="acknowledged to a client")
-    held = pl.col("on_disk_of").cast(pl.List(pl.String)).list.join(", ").fill_null("")
+    for c in (c for c in case.cuts.values() if c.high is not None):
+        kept = pl.lit(f"epoch {c.epoch} kept the history up to {text(c.high or 0)} only")
+        cut = pl.when(pl.col("discarded_by") == c.epoch).then(kept).otherwise(cut)
     never = pl.when(pl.col("never")).then(pl.lit("it was never on a quorum")).otherwise(pl.lit("that it was committed is not excluded"))
-    return (
-        pl.when(pl.col("fate") == "diverged").then(
-            pl.when(pl.col("contradicted")).then(pl.lit("This zxid was given to two different transactions."))
-            .otherwise(pl.lit("The servers disagree about whether a later epoch's initial history holds it.")))
-        .when(pl.col("fate") == "lost").then(pl.format("Committed ({}), yet {}.", rule, cut))
-        .when(pl.col("fate") == "recovered").then(pl.format("On fewer than a quorum when epoch {} ended, but in the initial history of epoch {}.", "epoch", "kept_by"))
-        .when((pl.col("fate") == "survived") & pl.col("kept_by").is_not_null()).then(pl.format("In the initial history of epoch {} and of every later one.", "kept_by"))
-        .when(pl.col("fate") == "survived").then(pl.format("Of the newest epoch, and {}.", rule))
-        .when((pl.col("fate") == "pending") & pl.col("discarded_by").is_null()).then(pl.format("Live on server {} only; every quorum that can start would go on without it; {}.", held, never))
-        .when(pl.col("fate") == "pending").then(pl.format("Live on server {} only, which has not rejoined; {}; {}.", held, cut, never))
-        .when(pl.col("fate") == "shadowed").then(pl.format("Its record still lies in the log of server {}, out of force: {}; {}.", held, cut, never))
-        .when(pl.col("fate") == "truncated").then(pl.format("In no newest copy: {}; {}.", cut, never))
-        .when(pl.col("state").is_null()).then(pl.lit("No later epoch is known, and nothing shows that it was committed or that it was not."))
-        .otherwise(pl.lit("What a later epoch kept of this range is not shown by any file that was read."))
-    )  # fmt: skip
+    parts = {
+        "cut": cut,
+        "never": never,
+        "rule": pl.col("proof_rule").replace_strict(RULES, default="answered to a client"),
+        "held": pl.col("on_disk_of").cast(pl.List(pl.String)).list.join(", ").fill_null(""),
+        "epoch": pl.col("epoch"),
+        "kept_by": pl.col("kept_by"),
+    }
+    sentence = pl.lit(OPEN_WHY)
+    for condition, template, names in reversed(WHYS):
+        sentence = pl.when(condition).then(pl.format(template, *(parts[name] for name in names))).otherwise(sentence)
+    return sentence
 
 
 def _settled_by(case: Case) -> pl.Expr:
@@ -77,7 +115,9 @@ def _settled_by(case: Case) -> pl.Expr:
     missing = ", ".join(str(s) for s in case.outlook.without_disk) if voters else ""
     wanted = f"the disk of server {missing}" if missing else "an earlier copy of the disks (--before), or what clients recorded (--clients)"
     wanted = wanted if voters else "a configuration that names the voters (zoo.cfg)"
-    open_ = (pl.col("fate") == "undecided") | (pl.col("fate").is_in(["truncated", "shadowed", "pending"]) & (pl.col("committed") == "unknown"))
+    open_ = (pl.col("fate") == "undecided") | (
+        pl.col("fate").is_in(["truncated", "shadowed", "pending"]) & (pl.col("committed") == "unknown")
+    )
     return pl.when(open_).then(pl.lit(wanted))
 
 
@@ -88,7 +128,12 @@ def _members(case: Case) -> pl.DataFrame:
 
 def _own_record() -> pl.Expr:
     record = pl.struct(source=pl.col("source"), line=pl.lit(None, dtype=schema.INT), offset=pl.col("offset"), says=pl.lit("the record"))
-    line = pl.struct(source=pl.coalesce("acked_source", "told_source"), line=pl.coalesce("acked_line", "told_line"), offset=pl.lit(None, dtype=schema.INT), says=pl.coalesce(pl.col("told_says"), pl.lit("answered")))
+    line = pl.struct(
+        source=pl.coalesce("acked_source", "told_source"),
+        line=pl.coalesce("acked_line", "told_line"),
+        offset=pl.lit(None, dtype=schema.INT),
+        says=pl.coalesce(pl.col("told_says"), pl.lit("answered")),
+    )
     return pl.when(pl.col("offset").is_not_null()).then(pl.concat_list(record)).otherwise(pl.concat_list(line))
 
 
@@ -97,7 +142,9 @@ def _evidence(case: Case, rows: pl.DataFrame) -> list[list[dict[str, Any]]]:
     records = case.chains.join(rows.select("zxid"), on="zxid", how="semi").sort("copy", "server")
     by_zxid: dict[int, list[dict[str, Any]]] = {}
     for zxid, source, offset, server in records.select("zxid", "source", "offset", "server").iter_rows():
-        by_zxid.setdefault(zxid, []).append({"source": source, "line": None, "offset": offset, "says": f"the record of {text(zxid)} in the log of server {server}"})
+        by_zxid.setdefault(zxid, []).append(
+            {"source": source, "line": None, "offset": offset, "says": f"the record of {text(zxid)} in the log of server {server}"}
+        )
     return [_of_one(case, row, by_zxid.get(row["zxid"], [])) for row in rows.iter_rows(named=True)]
 
 

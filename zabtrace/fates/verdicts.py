@@ -36,22 +36,30 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
     if not case.outlook.voters_known:
         yield "No configuration and no text names the voters, so no quorum can be counted: give zoo.cfg."
     elif not case.outlook.safe:
-        yield f"Neither disk nor log of {_servers(case.outlook.unread)} was read: they could have formed a quorum and gone on without the others."
+        yield f"Neither disk nor log of {_servers(case.outlook.unread)} was read: a quorum that could have gone on without the others."
     open_fates = judged.filter(pl.col("fate") == "undecided").height
     if open_fates:
         yield f"The fate of {_count(open_fates, 'write')} cannot be told from what was read."
     unknown = judged.filter(pl.col("fate").is_in(DISCARDED) & (pl.col("committed") == "unknown")).height
     if unknown:
-        yield f"{_count(unknown, 'discarded write')} may have been committed: a disk that could hold the proof was not read, was cut, wiped or replaced."
-    loose = told.filter(pl.col("committed") == "unknown") if since is None else told.filter((pl.col("committed") == "unknown") & (pl.col("to") >= since))
+        yield f"{_count(unknown, 'discarded write')} may have been committed: a disk that could tell was not read, or was cut, wiped or replaced."
+    loose = (
+        told.filter(pl.col("committed") == "unknown")
+        if since is None
+        else told.filter((pl.col("committed") == "unknown") & (pl.col("to") >= since))
+    )
     if loose.height:
         yield f"{_count(loose.height, 'range')} of discarded writes known from text alone may have been committed."
     for end in case.ends:
         if end.never_above is None and end.voters_known:
             yield (
                 f"At the end of epoch {end.epoch} only {_servers(tuple(end.tops))} can be followed into epoch {end.successor}; "
-                f"{_servers(end.missing)} (not read, cut without an earlier copy, or wiped) could have committed writes that no file shows any more."
-                + (f" Purged logs cannot be judged: --since e{end.successor} judges what was written from there on." if end.epoch == case.epochs[0] or end.epoch < case.epochs[0] else "")
+                f"{_servers(end.missing)} (not read, cut without an earlier copy, or wiped) may have committed writes that no file shows."
+                + (
+                    f" Purged logs cannot be judged: --since e{end.successor} judges what was written from there on."
+                    if end.epoch == case.epochs[0] or end.epoch < case.epochs[0]
+                    else ""
+                )
             )
     yield from _bare(case)
 
@@ -65,16 +73,31 @@ def _bare(case: Case) -> Iterator[str]:
 
 def contiguous(chains: pl.DataFrame, epochs: Sequence[int]) -> bool:
     """Do the records of all logs together, from the first one known, have every counter of every epoch?"""
-    counters = chains.select("zxid").unique().group_by(epoch_of("zxid").alias("epoch")).agg(top=pl.col("zxid").max(), low=pl.col("zxid").min(), n=pl.len()).sort("epoch")
+    counters = (
+        chains.select("zxid")
+        .unique()
+        .group_by(epoch_of("zxid").alias("epoch"))
+        .agg(top=pl.col("zxid").max(), low=pl.col("zxid").min(), n=pl.len())
+        .sort("epoch")
+    )
     rows = list(counters.iter_rows(named=True))
-    return bool(rows) and all(r["top"] - r["low"] + 1 == r["n"] for r in rows) and all(counter(r["low"]) == 1 for r in rows[1:]) and bool(epochs)
+    return (
+        bool(rows)
+        and all(r["top"] - r["low"] + 1 == r["n"] for r in rows)
+        and all(counter(r["low"]) == 1 for r in rows[1:])
+        and bool(epochs)
+    )
 
 
 def _message(name: str, judged: pl.DataFrame, told: pl.DataFrame, found: dict[str, int]) -> str:
     """The banner's sentence."""
     discarded = sum(found.get(f, 0) for f in DISCARDED)
     in_ranges = int(told.get_column("count").sum() or 0)
-    tail = f"; {_count(discarded + in_ranges, 'write')} that never committed {'was' if discarded + in_ranges == 1 else 'were'} discarded." if discarded + in_ranges else "."
+    tail = (
+        f"; {_count(discarded + in_ranges, 'write')} that never committed {'was' if discarded + in_ranges == 1 else 'were'} discarded."
+        if discarded + in_ranges
+        else "."
+    )
     lost = judged.filter(pl.col("fate") == "lost")
     return {
         "nothing_lost": "Nothing was ever written." if judged.is_empty() and not in_ranges else "No committed write was lost" + tail,

@@ -72,7 +72,11 @@ def _walk_34(at: Position) -> tuple[str, int | None]:
 
 RULES: tuple[Rule, ...] = (
     ("it stands where the leader stands", lambda at: at.peer == at.last_processed, lambda at: ("DIFF", None)),
-    ("it is ahead of the leader's committed log", lambda at: at.peer > at.highest and counter(at.peer) != 0, lambda at: ("TRUNC", at.highest)),
+    (
+        "it is ahead of the leader's committed log",
+        lambda at: at.peer > at.highest and counter(at.peer) != 0,
+        lambda at: ("TRUNC", at.highest),
+    ),
     ("it is within the leader's committed log", lambda at: at.lowest <= at.peer <= at.highest, _walk),
     ("it is behind the committed log, within the log files", lambda at: at.peer < at.lowest and at.disk_log, lambda at: ("DIFF", None)),
     ("it is out of reach of the committed log", lambda at: True, lambda at: ("SNAP", None)),

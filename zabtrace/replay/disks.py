@@ -16,18 +16,39 @@ from zabtrace.evidence.trace import Trace
 from zabtrace.zxid import counter_of, epoch_of
 
 COPY = ("server", "copy")
-CHAIN_COLUMNS = (*COPY, "source", "offset", "zxid", "payload_hash", "position", "previous", "step", "import_zxid", "hidden_by", "covered_by")
+CHAIN_COLUMNS = (
+    *COPY,
+    "source",
+    "offset",
+    "zxid",
+    "payload_hash",
+    "position",
+    "previous",
+    "step",
+    "import_zxid",
+    "hidden_by",
+    "covered_by",
+)
 
 
 def disks(trace: Trace) -> pl.DataFrame:
     """schema.DISKS: per server and copy its base snapshot, last zxid and epoch files."""
     bases = (
-        trace.snapshots.filter(pl.col("valid")).sort("zxid").group_by(COPY)
+        trace.snapshots.filter(pl.col("valid"))
+        .sort("zxid")
+        .group_by(COPY)
         .agg(base_zxid=pl.col("zxid").last(), base_source=pl.col("source").last())
-    )  # fmt: skip
-    records = in_file_order(trace).group_by(COPY, maintain_order=True).agg(
-        last_record=pl.col("zxid").last(), highest=pl.col("zxid").max(), records=pl.len().cast(pl.Int64), first_record=pl.col("zxid").first(),
-    )  # fmt: skip
+    )
+    records = (
+        in_file_order(trace)
+        .group_by(COPY, maintain_order=True)
+        .agg(
+            last_record=pl.col("zxid").last(),
+            highest=pl.col("zxid").max(),
+            records=pl.len().cast(pl.Int64),
+            first_record=pl.col("zxid").first(),
+        )
+    )
     epochs = trace.epoch_files.group_by(COPY).agg(
         current_epoch=pl.col("epoch").filter(pl.col("name") == "currentEpoch").first(),
         accepted_epoch=pl.col("epoch").filter(pl.col("name") == "acceptedEpoch").first(),
@@ -65,12 +86,20 @@ def chains(trace: Trace, led: pl.DataFrame, imported: pl.DataFrame) -> pl.DataFr
     ordered = in_file_order(trace).select(*COPY, "source", "offset", "zxid", "payload_hash")
     if ordered.is_empty():
         return ordered.with_columns(_empty_steps())
-    steps = _steps(ordered, _foreign_snapshots(trace, led), imported)
-    return _hidden(steps, _imports(steps, _foreign_snapshots(trace, led))).select(CHAIN_COLUMNS)
+    snapshots = _foreign_snapshots(trace, led)
+    steps = _steps(ordered, snapshots, imported)
+    return _hidden(steps, _imports(steps, snapshots, _told_at_the_end(trace, steps, imported))).select(CHAIN_COLUMNS)
 
 
 def _empty_steps() -> list[pl.Expr]:
-    types = {"position": pl.Int64, "previous": pl.Int64, "step": pl.String, "import_zxid": pl.Int64, "hidden_by": pl.Int64, "covered_by": pl.Int64}
+    types = {
+        "position": pl.Int64,
+        "previous": pl.Int64,
+        "step": pl.String,
+        "import_zxid": pl.Int64,
+        "hidden_by": pl.Int64,
+        "covered_by": pl.Int64,
+    }
     return [pl.lit(None, dtype=dtype).alias(name) for name, dtype in types.items()]
 
 
@@ -78,11 +107,13 @@ def _foreign_snapshots(trace: Trace, led: pl.DataFrame) -> pl.DataFrame:
     """Valid snapshots (server, copy, snapshot) that may hold another server's history: not the epoch<<32 of an epoch it led."""
     own = led.select("server", epoch="epoch", own=pl.lit(True))
     return (
-        trace.snapshots.filter(pl.col("valid")).select(*COPY, snapshot="zxid", epoch=epoch_of("zxid"))
+        trace.snapshots.filter(pl.col("valid"))
+        .select(*COPY, snapshot="zxid", epoch=epoch_of("zxid"))
         .join(own, on=["server", "epoch"], how="left")
         .filter(~(pl.col("own").fill_null(False) & (counter_of("snapshot") == 0)))
-        .select(*COPY, "snapshot").sort("snapshot")
-    )  # fmt: skip
+        .select(*COPY, "snapshot")
+        .sort("snapshot")
+    )
 
 
 def _steps(ordered: pl.DataFrame, snapshots: pl.DataFrame, imported: pl.DataFrame) -> pl.DataFrame:
@@ -92,34 +123,54 @@ def _steps(ordered: pl.DataFrame, snapshots: pl.DataFrame, imported: pl.DataFram
         position=pl.int_range(pl.len()).over(COPY).cast(pl.Int64),
         previous=pl.col("zxid").shift(1).over(COPY),
         epoch=epoch_of("zxid"),
-    ).join(told, on=["server", "epoch"], how="left")  # fmt: skip
+    ).join(told, on=["server", "epoch"], how="left")
     between = (
         steps.filter(pl.col("previous").is_not_null() & (pl.col("zxid") != pl.col("previous") + 1))
-        .select(*COPY, "position", "previous", "zxid").join(snapshots, on=COPY)
+        .select(*COPY, "position", "previous", "zxid")
+        .join(snapshots, on=COPY)
         .filter(pl.col("snapshot") > pl.col("previous"))
-        .group_by(*COPY, "position").agg(lowest=pl.col("snapshot").min(), below=pl.col("snapshot").filter(pl.col("snapshot") < pl.col("zxid")).max())
-    )  # fmt: skip
+        .group_by(*COPY, "position")
+        .agg(lowest=pl.col("snapshot").min(), below=pl.col("snapshot").filter(pl.col("snapshot") < pl.col("zxid")).max())
+    )
     steps = steps.join(between, on=[*COPY, "position"], how="left")
     new_epoch = (counter_of("zxid") == 1) & (pl.col("epoch") > epoch_of("previous"))
     told_import = pl.col("told").fill_null(False) & (pl.col("epoch") > epoch_of("previous"))
     step = (
-        pl.when(pl.col("previous").is_null()).then(pl.lit("first"))
-        .when(pl.col("zxid") == pl.col("previous") + 1).then(pl.lit("next"))
-        .when(pl.col("zxid") <= pl.col("previous")).then(pl.lit("back"))
-        .when(new_epoch & pl.col("below").is_null() & ~told_import).then(pl.lit("epoch"))
-        .when(new_epoch | told_import | (pl.col("lowest") >= pl.col("zxid") - 1)).then(pl.lit("import"))
+        pl.when(pl.col("previous").is_null())
+        .then(pl.lit("first"))
+        .when(pl.col("zxid") == pl.col("previous") + 1)
+        .then(pl.lit("next"))
+        .when(pl.col("zxid") <= pl.col("previous"))
+        .then(pl.lit("back"))
+        .when(new_epoch & pl.col("below").is_null() & ~told_import)
+        .then(pl.lit("epoch"))
+        .when(new_epoch | told_import | (pl.col("lowest") >= pl.col("zxid") - 1))
+        .then(pl.lit("import"))
         .otherwise(pl.lit("hole"))
-    )  # fmt: skip
+    )
     imported_zxid = pl.when(step == "import").then(pl.coalesce("below", "lowest", pl.col("zxid") - 1))
     return steps.with_columns(step=step, import_zxid=imported_zxid)
 
 
-def _imports(steps: pl.DataFrame, snapshots: pl.DataFrame) -> pl.DataFrame:
+def _told_at_the_end(trace: Trace, steps: pl.DataFrame, imported: pl.DataFrame) -> pl.DataFrame:
+    """Imports (server, copy, at, snapshot) that only the text tells, behind the last record of a copy that has reached that epoch."""
+    reached = trace.epoch_files.filter(pl.col("name") == "currentEpoch").select(*COPY, current="epoch")
+    ends = steps.group_by(COPY).agg(at=pl.col("position").max() + 1, highest=pl.col("zxid").max())
+    return (
+        imported.join(reached, on="server")
+        .filter(pl.col("current") >= pl.col("epoch"))
+        .join(ends, on=COPY)
+        .filter(epoch_of("highest") < pl.col("epoch"))
+        .select(*COPY, "at", snapshot=pl.col("epoch") * (1 << 32))
+    )
+
+
+def _imports(steps: pl.DataFrame, snapshots: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     """Imports of each copy (server, copy, at, snapshot): between two records, or behind the last one."""
     inside = steps.filter(pl.col("step") == "import").select(*COPY, at="position", snapshot="import_zxid")
     ends = steps.group_by(COPY).agg(at=pl.col("position").max() + 1, highest=pl.col("zxid").max())
     behind = snapshots.join(ends, on=COPY).filter(pl.col("snapshot") > pl.col("highest")).select(*COPY, "at", "snapshot")
-    return pl.concat([inside, behind]).unique().sort("at", "snapshot")
+    return pl.concat([inside, behind, told]).unique().sort("at", "snapshot")
 
 
 def _hidden(steps: pl.DataFrame, imports: pl.DataFrame) -> pl.DataFrame:
@@ -128,5 +179,7 @@ def _hidden(steps: pl.DataFrame, imports: pl.DataFrame) -> pl.DataFrame:
     for server, copy, at, snapshot in imports.reverse().iter_rows():
         behind = (pl.col("server") == server) & (pl.col("copy") == copy) & (pl.col("position") < at)
         hidden = pl.when(behind & (pl.col("epoch") < snapshot >> 32)).then(pl.lit(snapshot)).otherwise(hidden)
-        covered = pl.when(behind & (pl.col("epoch") == snapshot >> 32) & (pl.col("zxid") <= snapshot)).then(pl.lit(snapshot)).otherwise(covered)
+        covered = (
+            pl.when(behind & (pl.col("epoch") == snapshot >> 32) & (pl.col("zxid") <= snapshot)).then(pl.lit(snapshot)).otherwise(covered)
+        )
     return steps.with_columns(hidden_by=hidden, covered_by=covered)
