@@ -191,6 +191,25 @@ def test_txns_are_one_json_line_each_in_file_order(history):
     assert [member["op"] for member in multi["ops"]] == ["create", "delete"]
 
 
+@pytest.mark.parametrize("labelled", [False, True])
+def test_columns_and_rows_write_the_same(history, labelled):
+    rows = records.txns(history.trace, ALL).document["txns"]
+    rows = rows if labelled else replace(rows, names=wording.Names())
+    assert [json.loads(line) for line in "".join(rows.ndjson()).splitlines()] == list(rows)
+    table = list(csv.DictReader(io.StringIO("".join(rows.csv()))))
+    assert [row["path"] for row in table] == [row["path"] or "" for row in rows]
+    assert [json.loads(row["ops"] or "null") for row in table] == [row["ops"] for row in rows]
+    assert [(row["server"], row["zxid"]) for row in table] == [(str(row["server"]), row["zxid"]) for row in rows]
+
+
+def test_listings_show_control_characters_and_labels(history):
+    rows = records.txns(replace(history.trace, txns=history.trace.txns.with_columns(server=pl.lit(-1, pl.Int64))), ALL).document["txns"]
+    lines = "".join(rows.lines(("server", "zxid", "path", "checksum_ok"))).splitlines()
+    assert lines[0].split() == ["server", "zxid", "path", "checksum_ok"]
+    assert len(lines) == 24
+    assert lines[19] == "zk-<b>x  0x100000007  " + wording.plain(incident.HOSTILE) + "  yes"
+
+
 def test_znodes_have_their_stats(history):
     node = {
         "server": 1,

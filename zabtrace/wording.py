@@ -30,7 +30,7 @@ SERVERS = frozenset(
 STAMP = "%Y-%m-%dT%H:%M:%S%.3fZ"
 CALENDAR = (-62_135_596_800_000, 253_402_300_799_999)
 """Years 1 to 9999, in ms since 1970."""
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SLICE = 20_000
 
@@ -60,7 +60,7 @@ def plain(text: object) -> str:
     >>> plain("[myid:1] \\x1b[31mred")
     '[myid:1] \\\\x1b[31mred'
     """
-    return _CONTROL.sub(lambda match: _SHORT.get(match[0], ascii(match[0])[1:-1]), str(text))
+    return CONTROL.sub(lambda match: _SHORT.get(match[0], ascii(match[0])[1:-1]), str(text))
 
 
 def moment(time: object) -> str | None:

@@ -1,12 +1,9 @@
 """Long listings: transaction records, znodes and log lines, one row each, in file order.
 
-Strategy: rows stay columns until they are written, 20,000 at a time, so that millions of them need little memory.
+Strategy: rows stay columns until they are written (``columns.Rows``), so that millions of them need little memory.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import Any
 
 import polars as pl
 
@@ -14,6 +11,7 @@ from zabtrace import schema, wording
 from zabtrace.documents import FORMAT, unknown_shapes
 from zabtrace.documents.window import Window
 from zabtrace.evidence.trace import Trace
+from zabtrace.render.columns import Rows
 from zabtrace.render.screen import Lines, Sentence
 from zabtrace.render.views import View
 
@@ -35,19 +33,9 @@ EMPTY = {
 }
 
 
-class Rows:
-    """Rows of a frame as dictionaries of written values; can be gone through more than once."""
-
-    def __init__(self, df: pl.DataFrame, names: wording.Names) -> None:
-        self.df, self.names = df, names
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return wording.rows(self.df, self.names)
-
-
 def _listing(key: str, df: pl.DataFrame, shown: tuple[str, ...], names: wording.Names, hidden: int) -> View:
     document = {"format": FORMAT, key: Rows(df, names), "hidden": hidden}
-    blocks = [Lines(shown, Rows(df.select(shown), names))] if df.height else [Sentence(EMPTY[key])]
+    blocks = [Lines(Rows(df, names).lines(shown))] if df.height else [Sentence(EMPTY[key])]
     return View(document, key, blocks, df)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from zabtrace import wording
@@ -40,10 +40,9 @@ class Grid:
 
 @dataclass(frozen=True)
 class Lines:
-    """A long listing, laid out as it goes: with headings and column widths per 2000 rows; keys are their own headings."""
+    """A long listing that is laid out already, plainly, on terminals too."""
 
-    columns: Sequence[str]
-    rows: Iterable[dict[str, Any]]
+    text: Iterable[str]
 
 
 Block = Sentence | Grid | Lines
@@ -55,7 +54,7 @@ def plain(blocks: Iterable[Block]) -> Iterator[str]:
         if isinstance(block, Sentence):
             yield wording.plain(block.text) + "\n"
         elif isinstance(block, Lines):
-            yield from _listing(block)
+            yield from block.text
         elif block.rows:
             yield f"\n{block.title}\n" if block.title else "\n"
             yield from _padded(block)
@@ -67,12 +66,6 @@ def _padded(grid: Grid) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
     for line in chain([headings], cells):
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
-
-
-def _listing(listing: Lines) -> Iterator[str]:
-    rows = iter(listing.rows)
-    while part := list(islice(rows, LONG)):
-        yield from _padded(Grid("", [(name, name) for name in listing.columns], part))
 
 
 def coloured(blocks: Iterable[Block], width: int) -> Iterator[str]:

@@ -13,6 +13,7 @@ import polars as pl
 
 from zabtrace.documents import Document
 from zabtrace.render import screen
+from zabtrace.render.columns import Rows
 
 
 @dataclass(frozen=True)
@@ -40,28 +41,37 @@ def as_json(view: View) -> Iterator[str]:
 
 
 def _value(value: Any) -> Iterator[str]:
-    rows = isinstance(value, Iterable) and not isinstance(value, (str, dict))
-    if not rows or (isinstance(value, list) and not any(isinstance(row, dict) for row in value)):
+    if isinstance(value, Rows):
+        lines: Iterable[str] = (text.rstrip("\n").replace("\n", ",\n  ") for text in value.ndjson())
+    elif isinstance(value, list) and any(isinstance(row, dict) for row in value):
+        lines = (json.dumps(row) for row in value)
+    else:
         yield json.dumps(value)
         return
     yield "["
-    for number, row in enumerate(value):
-        yield f"{',' if number else ''}\n  {json.dumps(row)}"
+    for number, line in enumerate(lines):
+        yield f"{',' if number else ''}\n  {line}"
     yield "\n ]"
 
 
 def as_ndjson(view: View) -> Iterator[str]:
     """One row per line, as the document has them."""
-    for row in view.document[view.key]:
+    if isinstance(rows := view.document[view.key], Rows):
+        yield from rows.ndjson()
+        return
+    for row in rows:
         yield json.dumps(row) + "\n"
 
 
 def as_csv(view: View) -> Iterator[str]:
     """Rows with a heading, as the document has them; lists and members as JSON."""
+    if isinstance(rows := view.document[view.key], Rows):
+        yield from rows.csv()
+        return
     line = io.StringIO()
     writer = csv.writer(line)
     heading: list[str] | None = None
-    for row in view.document[view.key]:
+    for row in rows:
         if heading is None:
             writer.writerow(heading := list(row))
         writer.writerow(json.dumps(row.get(key)) if isinstance(row.get(key), (list, dict)) else row.get(key) for key in heading)
