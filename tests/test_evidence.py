@@ -267,17 +267,27 @@ def test_rotated_logs_are_ordered_by_their_stamps(incident: Path, tmp_path: Path
     assert found.lines.sort("order", "line")["time"].is_sorted()
 
 
-@pytest.mark.parametrize("shape", ["copy", "beginning", "compressed", "with other lines before it"])
+@pytest.mark.parametrize("shape", ["copy", "beginning", "compressed", "lines before it"])
 def test_a_log_that_is_there_twice_is_read_once(incident: Path, tmp_path: Path, shape: str) -> None:
     whole = (incident / "server-1/zookeeper.log").read_bytes()
     shell = b"ZooKeeper JMX enabled by default\n"
-    other = {"copy": whole, "beginning": whole[:9000], "compressed": gzip.compress(whole), "with other lines before it": shell + whole[:9999]}
+    other = {"copy": whole, "beginning": whole[:9000], "compressed": gzip.compress(whole), "lines before it": shell + whole[:9999]}
     (tmp_path / "zookeeper.log").write_bytes(whole)
     (tmp_path / "zookeeper.out").write_bytes(other[shape])
     found = gather([str(tmp_path)])
     alone = gather([str(incident / "server-1/zookeeper.log")])
     assert found.lines.height == alone.lines.height
     assert found.sources["note"].str.contains("not read:|left out:").sum() == 1
+
+
+def test_a_log_that_is_not_read_again_still_tells_whose_the_data_beside_it_are(rebuilt: Callable[..., Path]) -> None:
+    def named(folder: str) -> Callable[[Path], Path | None]:
+        return lambda path: Path(folder, *path.parts[1:]) if path.parts[0] == "server-3" and path.name not in ("myid", "zoo.cfg") else None
+
+    now, then = rebuilt(named("now"), "a"), rebuilt(named("then"), "b")
+    found = gather([str(now)], before=[str(then)])
+    assert servers(found) == [(3, "3", "the log's own words")]
+    assert copies_of(found).keys() == {(3, 0), (3, 1)}
 
 
 def test_a_zone_moves_the_stamps_of_the_server_it_names(incident: Path) -> None:

@@ -49,8 +49,8 @@ class Entry:
     server: int | None = None
     copy: int | None = None
     order: int | None = None
-    repeated: bool = False
-    """Is it a log whose records are read from another file?"""
+    twin: Entry | None = None
+    """The log that holds all of its records too, so that it is not read itself."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -62,6 +62,11 @@ class Entry:
     def folder(self) -> Path:
         """The folder it lies in; inside an archive, the archive counts as one."""
         return self.source.path.parent
+
+    @property
+    def repeated(self) -> bool:
+        """Is it a log whose records are read from another file?"""
+        return self.twin is not None
 
     @property
     def moment(self) -> tuple[str, int]:

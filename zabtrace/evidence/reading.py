@@ -37,6 +37,9 @@ def read_texts(entries: list[Entry], zones: Zones) -> None:
     logs = [entry for entry in entries if entry.kind == kinds.SERVER_LOG]
     without_repeats(logs)
     _each(lambda entry: _read_text(entry, zones), entries)
+    for entry in logs:
+        if entry.twin is not None:
+            entry.said = entry.twin.said
 
 
 def read_data(entries: list[Entry]) -> None:

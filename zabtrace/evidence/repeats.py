@@ -36,7 +36,7 @@ def without_twins(logs: list[Entry]) -> list[Entry]:
     """The logs of one server without those whose records stand in another one."""
     for entry, other in permutations(logs, 2):
         if not (entry.repeated or other.repeated) and _is_twin(entry, other):
-            entry.repeated = True
+            entry.twin = other
             entry.notes.append(f"left out: its records stand in {other.source.name} too")
     return [entry for entry in logs if not entry.repeated]
 
@@ -48,7 +48,7 @@ def _mark_repeats(alike: list[Entry]) -> None:
     for at, longer in enumerate(rest):
         for entry in rest[at + 1 :]:
             if not (entry.repeated or longer.repeated) and _begins_with(longer.source, entry.source):
-                entry.repeated = True
+                entry.twin = longer
                 entry.notes.append(f"not read: {longer.source.name} begins with all of it")
 
 
