@@ -144,7 +144,7 @@ class _Joiner:
             term for term in terms
             if (term.epoch is None or low <= term.epoch <= high)
             and (not served or term.interval is None or term.interval.served_at is not None)
-            and (met or all(other.server != interval.server for other in term.learners))
+            and (met or not any(other.server == interval.server and other.at < interval.at for other in term.learners))
         ]  # fmt: skip
 
 

@@ -103,11 +103,12 @@ def synchronization(mode: str | None, leader: Sent | None, stood: int | None, ke
     if leader is None:
         to = f" to {zxid.text(target)}" if target is not None else ""
         return f"The learner, at {place}, says it got a {mode}{to}; no line of its leader says why."
-    unclear = "the learner stood at {place}; the leader's lines do not show which rule applied"
-    rule = next((text for applies, text in SYNC_RULES if applies(mode, leader)), unclear)
-    numbers = {"place": place, "kept": _zxid(kept), "min": _zxid(leader.min_committed), "max": _zxid(leader.max_committed),
-               "last": _zxid(leader.last_processed), "walked": leader.walked or "committedLog", "base": _zxid(leader.snapshot)}  # fmt: skip
-    return f"{mode or 'Synchronized'}: {rule.format(**numbers)}."
+    number, text = next(((n, text) for n, applies, text in SYNC_RULES if applies(mode, leader)), (0, UNCLEAR))
+    facts = {"place": place, "kept": _zxid(kept), "min": _zxid(leader.min_committed), "max": _zxid(leader.max_committed),
+             "walked": leader.walked or "committedLog", "base": _zxid(leader.snapshot)}  # fmt: skip
+    # 3.4 has fewer rules (no log on disk, TRUNC across epochs) and prints no lastProcessedZxid
+    rule = f" (rule {number} of syncFollower)" if number and leader.last_processed is not None else ""
+    return f"{mode or 'Synchronized'}: {text.format(**facts)}{rule}."
 
 
 def _zxid(number: int | None) -> str:
@@ -127,25 +128,25 @@ def _equal(sent: Sent) -> bool:
     return sent.equal or (sent.peer_zxid is not None and sent.peer_zxid == sent.last_processed)
 
 
-SYNC_RULES: tuple[tuple[Callable[[str | None, Sent], bool], str], ...] = (
-    (lambda mode, s: mode == "SNAP" and s.forced, "the leader is set to send snapshots always (rule 1)"),
-    (lambda mode, s: mode == "SNAP" and s.refused,
+UNCLEAR = "the learner stood at {place}; the leader's lines do not show which rule applied"
+SYNC_RULES: tuple[tuple[int, Callable[[str | None, Sent], bool], str], ...] = (
+    (1, lambda mode, s: mode == "SNAP" and s.forced, "the leader is set to send snapshots always"),
+    (4, lambda mode, s: mode == "SNAP" and s.refused,
      "the learner's {place} is of another epoch and not in the leader's history, which has entries of a newer epoch behind it: "
-     "no TRUNC across epochs (rule 4), so the snapshot {base}; its log records stay on its disk"),
-    (lambda mode, s: mode == "DIFF" and _equal(s), "the learner's {place} is the leader's last zxid: nothing to send (rule 2)"),
-    (lambda mode, s: mode == "TRUNC",
-     "the learner's {place} is beyond the leader's committedLog, which ends at {max}: it is cut to {kept} (rule 3)"),
-    (lambda mode, s: mode == "TRUNC+DIFF",
-     "the learner's {place} is not in the leader's committedLog {min}..{max}: it is cut to {kept} and sent what follows (rule 4)"),
-    (lambda mode, s: mode == "DIFF" and _in_log(s),
-     "the learner's {place} is in the leader's committedLog {min}..{max}: what follows is sent (rule 4)"),
-    (lambda mode, s: mode == "DIFF" and _below(s),
-     "the learner's {place} is below the leader's committedLog {min}..{max}: what follows is sent from the {walked} (rule 5)"),
-    (lambda mode, s: mode == "DIFF", "the learner's {place} is followed by what the leader's {walked} {min}..{max} holds"),
-    (lambda mode, s: mode == "SNAP" and _below(s),
-     "the learner's {place} is below the leader's committedLog {min}..{max}, and its log on disk does not serve: "
-     "the snapshot {base} (rule 5)"),
-    (lambda mode, s: mode == "SNAP",
-     "the learner's {place} fits no rule for a DIFF or TRUNC with committedLog {min}..{max}: the snapshot {base} (rule 6)"),
+     "no TRUNC across epochs, so the snapshot {base}; its log records stay on its disk"),
+    (2, lambda mode, s: mode == "DIFF" and _equal(s), "the learner's {place} is the leader's last zxid: nothing to send"),
+    (3, lambda mode, _: mode == "TRUNC",
+     "the learner's {place} is beyond the leader's committedLog, which ends at {max}: it is cut to {kept}"),
+    (4, lambda mode, _: mode == "TRUNC+DIFF",
+     "the learner's {place} is not in the leader's committedLog {min}..{max}: it is cut to {kept} and sent what follows"),
+    (4, lambda mode, s: mode == "DIFF" and _in_log(s),
+     "the learner's {place} is in the leader's committedLog {min}..{max}: what follows is sent"),
+    (5, lambda mode, s: mode == "DIFF" and _below(s),
+     "the learner's {place} is below the leader's committedLog {min}..{max}: what follows is sent from the {walked}"),
+    (0, lambda mode, _: mode == "DIFF", "the learner's {place} is followed by what the leader's {walked} {min}..{max} holds"),
+    (5, lambda mode, s: mode == "SNAP" and _below(s),
+     "the learner's {place} is below the leader's committedLog {min}..{max}, and no log on disk serves: the snapshot {base}"),
+    (6, lambda mode, _: mode == "SNAP",
+     "the learner's {place} fits no rule for a DIFF or TRUNC with committedLog {min}..{max}: the snapshot {base}"),
 )  # fmt: skip
-"""LearnerHandler.syncFollower in the order of its rules; the first that fits what was printed explains the choice."""
+"""LearnerHandler.syncFollower (3.5 to 3.9), number and condition of its rules; the first that fits what was printed explains the choice."""

@@ -89,7 +89,8 @@ class Stage:
     @cached_property
     def stored_epochs(self) -> dict[int, int]:
         """currentEpoch in the newest copy of each server whose copies' order is known."""
-        files = self.lines.trace.epoch_files.filter((pl.col("name") == "currentEpoch") & (pl.col("copy").fill_null(0) == 0)).drop_nulls("epoch")
+        copies = self.lines.trace.epoch_files.filter(pl.col("copy").fill_null(0) == 0).drop_nulls("epoch")
+        files = copies.filter(pl.col("name") == "currentEpoch")
         ordered = files.filter(~pl.col("server").is_in(self.lines.trace.unordered))
         return dict(ordered.select("server", "epoch").iter_rows())
 
