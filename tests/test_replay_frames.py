@@ -38,7 +38,9 @@ def trace(events: Sequence[Event] = (), **tables: Any) -> Trace:
     return Trace(lines=schema.frame(schema.LINES, lines), fields=by_kind, **tables)
 
 
-def heard(server: int, sender: int, leader: int, zxid: int, epoch: int, state: str = "LOOKING", mine: str = "LOOKING", number: int = 1) -> Event:
+def heard(
+    server: int, sender: int, leader: int, zxid: int, epoch: int, state: str = "LOOKING", mine: str = "LOOKING", number: int = 1
+) -> Event:
     values = {"sid": sender, "leader": leader, "zxid": zxid, "peer_epoch": epoch, "state": state, "my_state": mine, "round": number}
     return server, "fle_notification_received", values
 
@@ -48,13 +50,15 @@ def quorum(server: int, epoch: int) -> Event:
 
 
 def members(*sids: int) -> pl.DataFrame:
-    rows = [{"server": s, "copy": 0, "source": f"{s}/zoo.cfg", "sid": sid, "role": "participant", "weight": 1} for s in sids for sid in sids]
+    rows = [
+        {"server": s, "copy": 0, "source": f"{s}/zoo.cfg", "sid": sid, "role": "participant", "weight": 1} for s in sids for sid in sids
+    ]
     return schema.frame(schema.MEMBERS, rows)
 
 
 def records(server: int, *zxids: int, copy: int = 0) -> list[dict[str, Any]]:
-    return [{"server": server, "copy": copy, "source": f"{server}/log.1", "offset": 16 * i, "zxid": z, "checksum_ok": True, "payload_hash": z}
-            for i, z in enumerate(zxids)]  # fmt: skip
+    place = {"server": server, "copy": copy, "source": f"{server}/log.1", "checksum_ok": True}
+    return [{**place, "offset": 16 * i, "zxid": z, "payload_hash": z} for i, z in enumerate(zxids)]
 
 
 VOTE = [
@@ -120,6 +124,18 @@ def test_a_log_that_begins_in_the_middle_is_a_process_too() -> None:
         (2, "3.6.3", "jvm_exit"),
     ]
     assert found.roles["role"].to_list() == ["FOLLOWING", "LOOKING", "DOWN", "STARTING"]
+
+
+def test_a_quorum_line_shows_a_leader_whose_state_line_is_lost() -> None:
+    found = replay(trace([(1, "state_looking", {}), quorum(1, 2)]))
+    assert found.roles["role"].to_list() == ["LOOKING", "LEADING"]
+    assert found.epochs.select("epoch", "leader", "status").row(0) == (2, 1, "established")
+
+
+def test_a_server_without_a_known_sid_is_called_by_its_label() -> None:
+    servers = schema.frame(schema.SERVERS, [{"server": -1, "label": "web-a"}])
+    found = replay(trace([(-1, "state_looking", {})], servers=servers))
+    assert found.elections["why"].to_list() == ["No leader was elected while server web-a was looking; then the log or the process ends."]
 
 
 def sync(kind: str, **values: Any) -> Event:

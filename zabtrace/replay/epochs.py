@@ -132,30 +132,35 @@ def _said(row: dict[str, Any]) -> str | None:
 def _ended_by(scene: Scene, term: Term | None, leads: Interval | None, reasons: dict[int, str]) -> str:
     if term is None:
         return "unknown: nothing read names its leader"
+    leader = listed([term.leader], scene.stage.labels)
     if leads is None:
-        return f"unknown: no log of its leader, server {term.leader}, was read"
+        return f"unknown: no log of its leader, {leader}, was read"
     if leads.index in reasons:
-        return f"server {term.leader} stepped down: {reasons[leads.index]}"
+        return f"{leader} stepped down: {reasons[leads.index]}"
     if not leads.last:
-        return f"server {term.leader} left the leader's role without saying why"
+        return f"{leader} left the leader's role without saying why"
     again = any(i.server == leads.server and i.process > leads.process for i in scene.stage.intervals)
     return (
-        f"server {term.leader}'s process ended without a line: killed or cut off" if again
-        else f"server {term.leader}'s log ends while it leads"
+        f"{leader}'s process ended without a line: killed or cut off" if again
+        else f"{leader}'s log ends while it leads"
     )  # fmt: skip
+
+
+def _quoted(scene: Scene, row: dict[str, Any]) -> str:
+    return f"{listed([row['server']], scene.stage.labels)}: {row['message']}"
 
 
 def _quorum_lines(scene: Scene) -> Iterator[Proof]:
     for row in scene.stage.rows(["quorum_supported"], "zxid", "message"):
         if row["zxid"] is not None:
-            yield Proof(zxid.epoch(row["zxid"]), f"server {row['server']}: {row['message']}", row["source"], row["line"])
+            yield Proof(zxid.epoch(row["zxid"]), _quoted(scene, row), row["source"], row["line"])
 
 
 def _uptodate(scene: Scene) -> Iterator[Proof]:
     for row in scene.stage.rows(["uptodate"], "message"):
         epoch = scene.stage.intervals[row["interval"]].epoch
         if epoch is not None:
-            yield Proof(epoch, f"server {row['server']}: {row['message']}", row["source"], row["line"])
+            yield Proof(epoch, _quoted(scene, row), row["source"], row["line"])
 
 
 def _logged(scene: Scene) -> Iterator[Proof]:
@@ -190,20 +195,20 @@ def _current_epochs(scene: Scene) -> Iterator[Proof]:
         config = next((c for c in reversed(scene.configs) if c.zxid is None or zxid.epoch(c.zxid) < epoch), Config())
         if config.is_quorum(servers) and len(histories) == 1 and None not in histories:
             source = servers[min(servers)][1]
-            yield Proof(epoch, f"currentEpoch {epoch} on {listed(servers)}, a quorum that holds one history", source)
+            yield Proof(epoch, f"currentEpoch {epoch} on {listed(servers, scene.stage.labels)}, a quorum that holds one history", source)
 
 
 def _promises(scene: Scene) -> Iterator[Proof]:
     files = scene.trace.epoch_files.filter(pl.col("epoch").is_not_null() & pl.col("name").is_in(["currentEpoch", "acceptedEpoch"]))
     order = files.sort("name", "server", descending=[True, False])
     for server, source, name, epoch in order.select("server", "source", "name", "epoch").iter_rows():
-        yield Proof(epoch, f"{name} {epoch} on server {server}, which alone proves no quorum", source)
+        yield Proof(epoch, f"{name} {epoch} on {listed([server], scene.stage.labels)}, which alone proves no quorum", source)
 
 
 def _spoken_promises(scene: Scene) -> Iterator[Proof]:
     for row in scene.stage.rows(["current_epoch_set", "newleader_ack_sent"], "epoch", "zxid", "message"):
         epoch = row["epoch"] if row["epoch"] is not None else zxid.epoch(row["zxid"]) if row["zxid"] is not None else 0
-        yield Proof(epoch, f"server {row['server']}: {row['message']}", row["source"], row["line"])
+        yield Proof(epoch, _quoted(scene, row), row["source"], row["line"])
 
 
 PROOFS: tuple[Callable[[Scene], Iterator[Proof]], ...] = (_quorum_lines, _uptodate, _logged, _snapshots, _replies, _current_epochs)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from zabtrace import zxid
 from zabtrace.protocol.quorum import Config
@@ -32,11 +33,22 @@ class Facts:
     ends: tuple[str, ...]
     failed: bool
     """Its leader's log shows no quorum behind it."""
+    labels: Mapping[int, str] = field(default_factory=dict)
+    """Names of servers whose sid is not known."""
+
+    @property
+    def name(self) -> str:
+        """What to call the leader."""
+        return self.labels.get(self.leader, str(self.leader)) if self.leader is not None else "nobody"
+
+    def listed(self, servers: Iterable[int]) -> str:
+        """``listed`` with the names of this election."""
+        return listed(servers, self.labels)
 
 
-def listed(servers: Iterable[int]) -> str:
-    """Servers by name: 'server 1', 'servers 1, 2 and 3', 'nobody'."""
-    names = [str(server) for server in sorted(servers)]
+def listed(servers: Iterable[int], labels: Mapping[int, str] = MappingProxyType({})) -> str:
+    """Servers by name: 'server 1', 'servers 1, 2 and 3', 'nobody'; by label where the sid is not known."""
+    names = [labels.get(server, str(server)) for server in sorted(servers)]
     if not names:
         return "nobody"
     return f"server {names[0]}" if len(names) == 1 else f"servers {', '.join(names[:-1])} and {names[-1]}"
@@ -45,25 +57,29 @@ def listed(servers: Iterable[int]) -> str:
 def election(facts: Facts) -> str:
     """Why it ended as it did."""
     if facts.kind == "handover":
-        return f"Server {facts.leader} took over without a vote: a reconfiguration named it the new leader{_epoch(facts)}."
+        return f"Server {facts.name} took over without a vote: a reconfiguration named it the new leader{_epoch(facts)}."
     if facts.kind == "join":
-        shown = f", as {listed(facts.quorum)} told it" if facts.quorum else ""
-        return f"{listed(facts.servers).capitalize()} joined the existing leader {facts.leader}{_epoch(facts, ' of')}{shown}."
+        shown = f", as {facts.listed(facts.quorum)} told it" if facts.quorum else ""
+        return f"{_upper(facts.listed(facts.servers))} joined the existing leader {facts.name}{_epoch(facts, ' of')}{shown}."
     if facts.leader is None:
         return _nobody(facts)
     return f"{_won(facts)}; {_agreement(facts)}{'; it established no epoch' if facts.failed else ''}."
 
 
 def _won(facts: Facts) -> str:
-    head = f"Server {facts.leader} won" + (f" round {facts.round}" if facts.round is not None else "")
+    head = f"Server {facts.name} won" + (f" round {facts.round}" if facts.round is not None else "")
     mine, its = facts.winner, facts.rival
     if facts.decided_by is None or mine is None:
         return f"{head}; the logs do not show the first votes it was compared with"
     if its is None:
         return f"{head} alone, with {_position(mine)}"
     if facts.decided_by == "sid":
-        return f"{head} by server id: its {_position(mine)} equals server {its.sid}'s, and {mine.sid} is larger"
-    return f"{head} by {facts.decided_by}: its {_position(mine)} beats server {its.sid}'s {_position(its)}"
+        return f"{head} by server id: its {_position(mine)} equals {facts.listed([its.sid])}'s, and {mine.sid} is larger"
+    return f"{head} by {facts.decided_by}: its {_position(mine)} beats {facts.listed([its.sid])}'s {_position(its)}"
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _position(vote: Vote) -> str:
@@ -76,8 +92,8 @@ def _agreement(facts: Facts) -> str:
     if config.is_quorum(facts.quorum):
         kind = "groups and weights" if config.groups else f"{len(config.voters)} voters"
         be = "are" if len(facts.quorum) > 1 else "is"
-        return f"{listed(facts.quorum)} {be} a quorum of {kind}"
-    return f"{listed(facts.quorum)} {verb}" + ("; no configuration names the voters" if not config.voters else "")
+        return f"{facts.listed(facts.quorum)} {be} a quorum of {kind}"
+    return f"{facts.listed(facts.quorum)} {verb}" + ("; no configuration names the voters" if not config.voters else "")
 
 
 def _epoch(facts: Facts, word: str = "; it established") -> str:
@@ -85,12 +101,12 @@ def _epoch(facts: Facts, word: str = "; it established") -> str:
 
 
 def _nobody(facts: Facts) -> str:
-    who, config = listed(facts.servers), facts.config
+    who, config = facts.listed(facts.servers), facts.config
     be = "were" if len(facts.servers) > 1 else "was"
     if facts.candidate is not None and facts.candidate not in facts.servers and "went on" in facts.ends:
-        return f"{who.capitalize()} settled on server {facts.candidate}, whose log does not show it leading then."
+        return f"{_upper(who)} settled on {facts.listed([facts.candidate])}, whose log does not show it leading then."
     if "went on" in facts.ends:
-        return f"{who.capitalize()} began to follow a leader that no line names, and lost it again."
+        return f"{_upper(who)} began to follow a leader that no line names."
     few = f"{who} {be} no quorum of {len(config.voters)} voters" if config.voters and not config.is_quorum(facts.servers) else ""
     because = f": {few}" if few else ""
     ending = "then it looked anew" if "looked anew" in facts.ends else "then the log or the process ends"

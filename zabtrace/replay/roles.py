@@ -18,10 +18,14 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.replay.positions import Lines, within
 
-STATES = {"state_looking": "LOOKING", "state_following": "FOLLOWING", "state_leading": "LEADING", "state_observing": "OBSERVING"}
+STATES = {
+    "state_looking": "LOOKING", "state_following": "FOLLOWING", "state_leading": "LEADING", "state_observing": "OBSERVING",
+    "quorum_supported": "LEADING",
+}  # fmt: skip
+"""The line that begins a role. Only a leader prints that it has a quorum: it counts where the state line before it is lost."""
 LEARNERS = ("FOLLOWING", "OBSERVING")
 SHOWN_BY = {
-    "quorum_supported": "LEADING", "sync_decision": "LEADING",
+    "sync_decision": "LEADING",
     "learner_diff": "FOLLOWING", "learner_trunc": "FOLLOWING", "learner_snap": "FOLLOWING", "uptodate": "FOLLOWING",
 }  # fmt: skip
 """What a log that begins in the middle shows its server to have been."""
@@ -82,6 +86,12 @@ class Stage:
         return within(self.lines.events(*kinds).drop("role"), self._bounds, "interval", "role")
 
     @cached_property
+    def labels(self) -> dict[int, str]:
+        """What to call servers whose sid is not known (negative numbers)."""
+        unknown = self.lines.trace.servers.filter(pl.col("server") < 0)
+        return dict(unknown.select("server", "label").iter_rows())
+
+    @cached_property
     def voting(self) -> frozenset[int]:
         """Intervals in which FastLeaderElection, which prints its votes, was at work."""
         return frozenset(row["interval"] for row in self.rows(("fle_new_election", "fle_notification_received")))
@@ -127,7 +137,9 @@ def _cut(process: dict[str, Any], changes: list[dict[str, Any]], head: str) -> l
     """The intervals of one process: what it was before its first state line, then one per state line."""
     role = "STARTING" if process["whole"] else head
     marks = [{**process, "role": role, "time": process["start"]}] if not changes or changes[0]["at"] > process["at"] else []
-    marks += [{**change, "role": STATES[change["kind"]]} for change in changes]
+    for change in changes:
+        if change["kind"] != "quorum_supported" or not marks or marks[-1]["role"] != "LEADING":
+            marks.append({**change, "role": STATES[change["kind"]]})
     ends = [*marks[1:], {"at": process["end_at"] + 1, "time": process["end"], "source": process["end_source"], "line": process["end_line"]}]
     intervals = [
         Interval(0, process["server"], process["process"], mark["role"], mark["time"], end["time"], mark["at"], end["at"],

@@ -67,7 +67,7 @@ def _row(election: Election, result: Terms, config: Config, took: dict[int, int]
     start, end, place = _bounds(election)
     facts = reasons.Facts(election.kind, ballot.round if ballot else None, term.leader if term else None, term.epoch if term else None,
                           decided, winner, max(others, default=None), tuple(quorum), tuple(election.servers), config,
-                          _unled(election), _ends(election), term is not None and _failed(term))  # fmt: skip
+                          _unled(election), _ends(election), term is not None and _failed(term), result.stage.labels)  # fmt: skip
     return {
         "election": election.number, "round": facts.round, "start": start, "end": end, "leader": facts.leader, "epoch": facts.epoch,
         "kind": election.kind, "decided_by": decided, "quorum": quorum, "servers": election.servers, "why": reasons.election(facts),
