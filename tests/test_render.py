@@ -140,6 +140,8 @@ def test_epochs_tell_how_much_of_the_counter_is_used(history):
     assert (first["status"], first["last_zxid"], first["followers"], first["ended_by"]) == ("established", "0x100000008", [1, 2], "killed")
     assert first["counter_used"] == pytest.approx(8 / 2**32)
     assert second["counter_used"] == pytest.approx(0.5)
+    # epoch 2 used half of its counter (0x80000000 of 0xffffffff) in 12.7 s, from 00:09:57.157 on
+    assert second["rolls_over"][:22] == "2026-11-21T00:10:22.55"
     assert second["observers"] == ["zk-<b>x"]
 
 

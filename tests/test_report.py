@@ -12,13 +12,14 @@ import incident
 import pytest
 
 from zabtrace import schema
+from zabtrace.documents import grids
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates import judge
 from zabtrace.fates.judgement import Judgement
 from zabtrace.predict import predict
 from zabtrace.replay.history import History
 from zabtrace.report import facts
-from zabtrace.report.page import BOUND, alike, build
+from zabtrace.report.page import BOUND, build
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed: the page cannot be opened")
@@ -182,7 +183,7 @@ def test_neighbours_of_one_fate_are_told_once():
         }
         for n, fate in enumerate(["lost", "lost", "truncated"])
     ]
-    first, second = alike(writes)
+    first, second = grids.alike(writes)
     assert [row["own"] for row in first["rows"]] == [[0], [10]]
     assert [item["source"] for item in first["evidence"]] == ["log.1", "a.log"]
     assert second["evidence"] == writes[2]["evidence"]

@@ -222,12 +222,13 @@ def _progress(history: History, names: wording.Names, scale: Scale) -> Iterable[
     """What each newest disk holds, over the time of the records; lines of later servers are thinner, so that all are seen."""
     timed = history.trace.txns.filter((pl.col("copy") == 0) & pl.col("time").to_physical().is_between(*wording.CALENDAR))
     servers = sorted(timed["server"].unique())
+    step = min(3.0, 8 / max(len(servers), 1))
     for number, server in enumerate(servers):
         line = _thinned(scale.place(timed.filter(pl.col("server") == server).select("zxid", "time")))
         yield go.Scatter(
             name=said(f"log of {names.name(server)}"), mode="lines", x=line["time"].to_list(), y=line["y"].to_list(),
             hovertext=wording.hexadecimal(line["zxid"]).to_list(), hoverinfo="text+name",
-            line={"color": SERVER_LINES[number % len(SERVER_LINES)], "width": 2 + min(3.0, 8 / len(servers)) * (len(servers) - 1 - number), "shape": "hv"},
+            line={"color": SERVER_LINES[number % len(SERVER_LINES)], "width": 2 + step * (len(servers) - 1 - number), "shape": "hv"},
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ Strategy: a document is made of rows of frames (``wording.rows``); ``Window`` ch
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -23,6 +23,7 @@ Document = dict[str, Any]
 VOTE = ("time", "server", "state", "round", "voted_for", "zxid", "peer_epoch", "seen_by", "source", "line")
 COUNTED = ("lines", "understood", "unknown", "foreign", "damaged")
 NUMBERS = r"0x[0-9a-fA-F]+|[0-9]+"
+YEAR_10000 = wording.CALENDAR[1] / 1000
 _ALL = Window()
 
 
@@ -135,9 +136,19 @@ def epochs(history: History, window: Window = _ALL) -> Document:
     """The leaders' epochs, and how much of the counter each one used."""
     names = wording.Names.of(history.trace.servers)
     shown = window.narrow(history.epochs)
-    used = [None if last is None else zxid.counter(last) / zxid.COUNTER_MASK for last in shown["last_zxid"]]
-    rows = [{**row, "counter_used": share} for row, share in zip(wording.rows(shown, names), used, strict=True)]
+    rows = [{**row, **_counter(raw)} for row, raw in zip(wording.rows(shown, names), shown.iter_rows(named=True), strict=True)]
     return {"format": FORMAT, "epochs": rows, "hidden": history.epochs.height - shown.height}
+
+
+def _counter(row: dict[str, Any]) -> Document:
+    """The used share of an epoch's 32-bit counter, and the time by which it would be full at the pace of that epoch."""
+    last, begin, end = row["last_zxid"], row["established"], row["ended"]
+    if last is None:
+        return {"counter_used": None, "rolls_over": None}
+    used = zxid.counter(last) / zxid.COUNTER_MASK
+    lasted = (end - begin).total_seconds() if begin and end else 0.0
+    full = begin.timestamp() + lasted / used if used and lasted > 0 else float("inf")
+    return {"counter_used": used, "rolls_over": wording.moment(datetime.fromtimestamp(full, UTC)) if full < YEAR_10000 else None}
 
 
 def syncs(history: History, window: Window = _ALL) -> Document:

@@ -6,6 +6,7 @@ Strategy: a grid is a row of COLUMNS, (heading, key). What a heading needs beyon
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Any
 
 from zabtrace import wording
@@ -31,8 +32,8 @@ COLUMNS = {
     "votes": _columns("time, server, state, round, voted for=voted_for, zxid, peer epoch=peer_epoch, seen by=seen_by, shown by=place"),
     "unavailable": _columns("from, to, ms, clock of=clock"),
     "epochs": _columns(
-        "epoch, leader, status, established, ended, first zxid=first_zxid, last zxid=last_zxid, writes, counter used=used, followers, "
-        "observers, ended by=ended_by"
+        "epoch, leader, status, established, ended, first zxid=first_zxid, last zxid=last_zxid, writes, counter used=used, "
+        "full by=rolls_over, followers, observers, ended by=ended_by"
     ),
     "syncs": _columns(
         "epoch, time, learner, leader, mode, from=learner_zxid, to=to_zxid, truncated to=truncated_to, discarded=gone, why, shown by=place"
@@ -44,6 +45,34 @@ COLUMNS = {
     "damage": _columns("place, server, harm, reason, next step=next_step"),
     "proofs": _columns("place, says"),
 }
+
+TOLD = {
+    "writes": ("why", "rule", "settled_by", "shown_by"),
+    "ranges": ("why", "shown_by"),
+    "elections": ("why",),
+    "epochs": ("ended_by",),
+    "syncs": ("why", "place"),
+    "damage": ("reason", "next_step"),
+}
+"""What is long and stands below its row, where the width is limited."""
+SPARE = (
+    "rolls_over",
+    "session",
+    "acknowledged",
+    "votes",
+    "servers",
+    "seen",
+    "observers",
+    "first_zxid",
+    "round",
+    "on_disk_of",
+    "at_next_start",
+    "kind",
+    "time",
+    "ended",
+    "start",
+)
+"""Columns that a narrow terminal leaves out, in this order."""
 
 
 def paths(row: Row) -> str:
@@ -72,6 +101,8 @@ def used(row: Row) -> str:
     return "" if share is None else "0 %" if share == 0 else "< 0.01 %" if share < 0.0001 else f"{share * 100:.2f} %"
 
 
+ONCE = ("why", "settled_by", "rule")
+"""What neighbouring writes have in common and is told once for all of them."""
 CELLS: dict[str, dict[str, Callable[[Row], Any]]] = {
     "writes": {"paths": paths, "shown_by": shown_by},
     "ranges": {"shown_by": shown_by},
@@ -90,3 +121,27 @@ def rows(name: str, document_rows: Iterable[Row]) -> list[Row]:
     """Rows with the cells that CELLS adds for this grid."""
     added = CELLS.get(name, {})
     return [{**row, **{key: cell(row) for key, cell in added.items()}} for row in document_rows]
+
+
+def filled(name: str, listed: list[Row]) -> list[tuple[str, str]]:
+    """The columns in which some row says something, without what is told below the rows."""
+    told = TOLD.get(name, ())
+    return [(heading, key) for heading, key in COLUMNS[name] if key not in told and any(row[key] not in (None, "", []) for row in listed)]
+
+
+def alike(writes: Iterable[Row]) -> list[Row]:
+    """Neighbouring writes of one fate, told once: their common sentence and evidence; ``own`` is each one's byte in its log."""
+    groups: list[Row] = []
+    for _, members in groupby(writes, key=_sameness):
+        listed = list(members)
+        shared = [item for item in listed[0]["evidence"] if all(item in row["evidence"] for row in listed)]
+        own = [[item for item in row["evidence"] if item not in shared] for row in listed]
+        sources = dict.fromkeys(item["source"] for items in own for item in items)
+        told = [{"source": source, "says": "the record of each of these writes, at its byte"} for source in sources]
+        placed = [{**row, "own": [item["offset"] for item in items]} for row, items in zip(listed, own, strict=True)]
+        groups.append({**{key: listed[0][key] for key in ONCE}, "rows": placed, "evidence": [*told, *shared]})
+    return groups
+
+
+def _sameness(write: Row) -> tuple[Any, ...]:
+    return (*(write[key] for key in ("fate", "committed", *ONCE)), [item for item in write["evidence"] if "offset" not in item])

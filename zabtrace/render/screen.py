@@ -12,11 +12,14 @@ from itertools import chain
 from typing import Any
 
 from zabtrace import wording
+from zabtrace.documents.grids import SPARE
 
 STYLES = {
     "nothing_lost": "bold green", "survived": "green", "recovered": "cyan", "truncated": "yellow", "shadowed": "magenta", "pending": "blue",
     "lost": "bold red", "diverged": "bold red", "undecided": "bold yellow", "established": "green", "attempted": "yellow",
 }  # fmt: skip
+LAST = ("why", "says", "note")
+"""Free text: where it is the last column and too long, it stands below its row."""
 LONG = 2000
 """Grids of more rows than this are laid out plainly on terminals too."""
 
@@ -31,11 +34,16 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows under headings; ``columns`` are (heading, key of the row)."""
+    """Rows under headings; ``columns`` are (heading, key of the row).
+
+    A terminal shows ``brief`` columns instead, and below each of ``groups`` what is told of its rows.
+    """
 
     title: str
     columns: Sequence[tuple[str, str]]
     rows: Sequence[dict[str, Any]]
+    brief: Sequence[tuple[str, str]] = ()
+    groups: Sequence[tuple[Sequence[dict[str, Any]], Sequence[str]]] = ()
 
 
 @dataclass(frozen=True)
@@ -81,19 +89,44 @@ def coloured(blocks: Iterable[Block], width: int) -> Iterator[str]:
         if isinstance(block, Sentence):
             console.print(Text(wording.plain(block.text), style=block.style))
         elif block.rows:
-            console.print(_table(block))
+            _print_grid(console, block)
         yield console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO given above
 
 
-def _table(grid: Grid) -> Any:
-    from rich import box
-    from rich.table import Table
+def _print_grid(console: Any, grid: Grid) -> None:
+    """Columns side by side, never wrapped; what is told below them, wrapped and indented."""
+    from rich.padding import Padding
     from rich.text import Text
 
-    table = Table(title=grid.title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading, _ in grid.columns:
-        table.add_column(heading, overflow="fold")
-    for row in grid.rows:
-        texts = [wording.listed(row.get(key)) for _, key in grid.columns]
-        table.add_row(*(Text(text, style=STYLES.get(text, "")) for text in texts))
-    return table
+    columns, below = _fitting(grid, console.width)
+    widths = {key: _width(grid, heading, key) for heading, key in columns}
+    if grid.title:
+        console.print(Text(f"\n{grid.title}", style="bold"))
+    headings = [heading.ljust(widths[key]) for heading, key in columns]
+    console.print(Text("  ".join(headings), style="dim underline"), no_wrap=True, overflow="ellipsis")
+    for rows, told in grid.groups or [([row], ()) for row in grid.rows]:
+        for row in rows:
+            texts = [wording.listed(row.get(key)) for _, key in columns]
+            cells = [Text(text.ljust(widths[key]), STYLES.get(text, "")) for text, (_, key) in zip(texts, columns, strict=True)]
+            console.print(Text("  ").join(cells), no_wrap=True, overflow="ellipsis")
+            for text in [row[key] for key in below if row[key]]:
+                console.print(Padding(Text(wording.listed(text)), (0, 0, 0, 4)))
+        for text in told:
+            console.print(Padding(Text(wording.plain(text), style="dim"), (0, 0, 0, 4)))
+
+
+def _width(grid: Grid, heading: str, key: str) -> int:
+    return max(len(heading), *(len(wording.listed(row.get(key))) for row in grid.rows))
+
+
+def _fitting(grid: Grid, width: int) -> tuple[list[tuple[str, str]], list[str]]:
+    """The brief columns, without as many of the spare ones as do not fit; and the last one's key where only it is too long."""
+    columns = list(grid.brief or grid.columns)
+    sizes = {key: _width(grid, heading, key) + 2 for heading, key in columns}
+    if columns and sum(sizes.values()) - 2 > width and columns[-1][1] in LAST:
+        return columns[:-1], [columns[-1][1]]
+    for spare in SPARE:
+        if sum(sizes[key] for _, key in columns) - 2 <= width:
+            break
+        columns = [pair for pair in columns if pair[1] != spare]
+    return columns, []

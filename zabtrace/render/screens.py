@@ -13,9 +13,26 @@ FEW = 40
 """So many rows of writes and clients a screen shows unless told otherwise."""
 
 
-def grid(title: str, name: str, rows: Iterable[dict[str, Any]]) -> Grid:
-    """A grid with the columns that ``grids`` gives this name."""
-    return Grid(title, grids.COLUMNS[name], grids.rows(name, rows))
+def grid(title: str, name: str, listed: Iterable[dict[str, Any]]) -> Grid:
+    """A grid with the columns that ``grids`` gives this name, and on terminals what is told below its rows."""
+    rows = grids.rows(name, listed)
+    groups = _writes(rows) if name == "writes" else [([row], _told(name, row)) for row in rows]
+    return Grid(title, grids.COLUMNS[name], rows, grids.filled(name, rows), groups)
+
+
+def _told(name: str, row: dict[str, Any]) -> list[str]:
+    return [wording.listed(row[key]) for key in grids.TOLD.get(name, ()) if row[key]]
+
+
+def _writes(rows: list[dict[str, Any]]) -> list[tuple[list[dict[str, Any]], list[str]]]:
+    """Neighbouring writes of one fate together, with the sentence and the evidence they share."""
+    groups: list[tuple[list[dict[str, Any]], list[str]]] = []
+    for group in grids.alike(rows):
+        told = [f"{group['why']} (rule {group['rule']})" if group["rule"] else group["why"] or ""]
+        told += [f"What would settle it: {group['settled_by']}"] if group["settled_by"] else []
+        told += [f"{wording.place(item)}: {item.get('says') or ''}" for item in group["evidence"]]
+        groups.append((group["rows"], told))
+    return groups
 
 
 def verdict(document: Document) -> list[Block]:

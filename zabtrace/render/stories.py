@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from zabtrace import wording, zxid
-from zabtrace.documents import FORMAT, Document, grids, sync, write
+from zabtrace.documents import FORMAT, Document, epochs, grids, sync, write
 from zabtrace.fates.judgement import Judgement
 from zabtrace.render import screens
 from zabtrace.render.screen import Block, Grid, Sentence
@@ -31,7 +31,7 @@ def story(history: History, judgement: Judgement, told: int) -> Document:
         "writes": [write(row) for row in rows(judgement.writes.filter(pl.col("zxid") == told).drop("payload_hash"))],
         "ranges": rows(judgement.ranges.filter(between)),
         "records": rows(history.trace.txns.filter(pl.col("zxid") == told).sort("server", "copy", "source").select(RECORDS)),
-        "epoch": rows(history.epochs.filter(pl.col("epoch") == zxid.epoch(told))),
+        "epoch": [row for row in epochs(history)["epochs"] if row["epoch"] == zxid.epoch(told)],
         "syncs": [sync(row) for row in rows(history.syncs.filter(cut | reached))],
         "clients": rows(judgement.clients.filter(pl.col("zxid") == told)),
     }

@@ -36,8 +36,10 @@ def _newest(found: list[Block], what: str) -> list[Block]:
     sentences: list[Block] = [block for block in found if isinstance(block, Sentence)]
     hidden = len(kept.rows) - LAST
     earlier: list[Block] = [Sentence(f"... and {hidden} earlier {what}: zabtrace {what}")] if hidden > 0 else []
-    columns = [pair for pair in kept.columns if pair[0] not in ("first zxid", "observers", "votes", "servers")]
-    return [*sentences, replace(kept, rows=kept.rows[-LAST:], columns=columns), *earlier]
+    columns = [pair for pair in kept.columns if pair[1] not in ("first_zxid", "observers", "seen", "servers", "rolls_over")]
+    brief = [pair for pair in kept.brief if pair in columns]
+    shown = replace(kept, rows=kept.rows[-LAST:], groups=kept.groups[-LAST:], columns=columns, brief=brief)
+    return [*sentences, shown, *earlier]
 
 
 def _unavailable(history: History) -> list[Block]:

@@ -10,7 +10,6 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from importlib import resources
-from itertools import groupby
 from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
@@ -25,8 +24,6 @@ from zabtrace.report import facts
 
 BOUND = 1000
 """Rows of a table that the page holds; it says how many there are."""
-ONCE = ("why", "settled_by", "rule")
-"""What neighbouring writes have in common and is told once for all of them."""
 TEMPLATE, STYLE, SCRIPT = "page.html.j2", "page.css", "page.js"
 
 
@@ -52,7 +49,8 @@ def build(
         most=facts.MOST,
         bound=BOUND,
         columns=grids.COLUMNS,
-        brief=[*(column for column in grids.COLUMNS["writes"] if column[1] not in (*ONCE, "shown_by")), ("record at byte", "own")],
+        told=grids.TOLD,
+        brief=[*(column for column in grids.COLUMNS["writes"] if column[1] not in grids.TOLD["writes"]), ("record at byte", "own")],
         **_tables(history, judgement, prediction),
     )
     return html
@@ -67,35 +65,12 @@ def _template() -> Any:
         loader=DictLoader({TEMPLATE: _file(TEMPLATE)}), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["say"] = wording.listed
-    environment.filters["alike"] = alike
-    environment.filters["filled"] = _filled
+    environment.filters["alike"] = grids.alike
+    environment.filters["filled"] = lambda rows, name: grids.filled(name, rows)
     environment.filters["place"] = wording.place
     environment.filters["span"] = lambda zxids: wording.span([int(written, 16) for written in zxids])
     environment.filters["rows"] = lambda document_rows, name: grids.rows(name, document_rows)
     return environment.get_template(TEMPLATE)
-
-
-def _filled(columns: Iterable[tuple[str, str]], rows: list[dict[str, Any]], told: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The columns in which some row says something, without those told in a line of their own."""
-    return [(heading, key) for heading, key in columns if key not in told and any(row[key] not in (None, "", []) for row in rows)]
-
-
-def alike(writes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Neighbouring writes of one fate, told once: their common sentence and evidence, and of each one the place of its record."""
-    groups: list[dict[str, Any]] = []
-    for _, members in groupby(writes, key=_sameness):
-        rows = list(members)
-        shared = [item for item in rows[0]["evidence"] if all(item in row["evidence"] for row in rows)]
-        own = [[item for item in row["evidence"] if item not in shared] for row in rows]
-        sources = dict.fromkeys(item["source"] for items in own for item in items)
-        told = [{"source": source, "says": "the record of each of these writes, at its byte"} for source in sources]
-        placed = [{**row, "own": [item["offset"] for item in items]} for row, items in zip(rows, own, strict=True)]
-        groups.append({**{key: rows[0][key] for key in ONCE}, "rows": placed, "evidence": [*told, *shared]})
-    return groups
-
-
-def _sameness(write: dict[str, Any]) -> tuple[Any, ...]:
-    return (*(write[key] for key in ("fate", "committed", *ONCE)), [item for item in write["evidence"] if "offset" not in item])
 
 
 def _policy(scripts: Iterable[str]) -> str:
