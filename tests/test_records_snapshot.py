@@ -126,6 +126,14 @@ def test_null_and_empty_data(tmp_path: Path) -> None:
     assert nodes["data_offset"].is_null().to_list() == [True, False, False]
 
 
+def test_sessions_and_acl_lists(tmp_path: Path) -> None:
+    """What record_bytes.snapshot writes; those before a damaged place are kept."""
+    content = snapshot(node("", acl=1), sessions=3)
+    for found in (read(tmp_path, content), read(tmp_path, content[:-20])):
+        assert found.sessions.drop("server", "copy").rows() == [("snapshot.5", 100 + n, 4000) for n in range(3)]
+        assert found.acls.drop("server", "copy").rows() == [("snapshot.5", 1, "31:world:anyone")]
+
+
 def test_a_znode_that_is_named_like_the_end_does_not_end_it(tmp_path: Path) -> None:
     nodes = read(tmp_path, snapshot(node(""), node("/x", b"\0\0\0\1/\0\0"), node("/y"))).znodes
     assert nodes["path"].to_list() == ["/", "/x", "/y"]

@@ -207,6 +207,17 @@ def test_odd_strings_and_numbers_do_not_fail(tmp_path: Path) -> None:
     assert rows["time"][-1] is None
 
 
+def test_the_paths_of_a_closed_session(tmp_path: Path) -> None:
+    """Present since 3.6; a list of 12 bytes is no digest, and a digest alone is no list (SerializeUtils.deserializeTxn)."""
+    lists: list[list[str | None] | None] = [None, [], ["/e/1", "/été"], ["/abc"], [None, "/x"]]
+    bodies = [body("CloseSessionTxn", paths2Delete=paths and [p and p.encode() for p in paths]) for paths in lists]
+    assert len(bodies[3]) == len(DIGEST)
+    payloads = [payload(n, -11, content) for n, content in enumerate([b"", DIGEST, *bodies, *(content + DIGEST for content in bodies)])]
+    rows = read(tmp_path, *payloads, create(50))
+    assert rows["paths"].to_list() == [None, None, *lists, *lists, None]
+    assert rows["digest"].is_not_null().to_list() == [False, True, *[False] * 5, *[True] * 5, False]
+
+
 TYPES = {op.code: op for op in OPS if op.name not in ("multi", "closeSession")}
 BODIES = st.sampled_from(sorted(TYPES)).flatmap(lambda code: st.tuples(st.just(code), values(jute.records()[TYPES[code].record])))
 FIELDS = {"err": "error", "timeOut": "timeout", "parentCVersion": "parent_cversion"} | {n: n for n in ("version", "ttl", "ephemeral")}

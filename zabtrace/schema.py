@@ -91,6 +91,7 @@ TXNS = _columns(
     ("type", INT, "op code"),
     ("op", TEXT, "ZooKeeper's name of the op code; 'unknown(N)' for others"),
     ("path", TEXT, "znode path"),
+    ("paths", pl.List(TEXT), "ephemeral znodes that a closeSession removes (3.6 and newer); null where the record has no list"),
     ("data_offset", INT, "file offset of the znode data"),
     ("data_len", INT, "bytes of znode data, null where the data are null"),
     ("version", INT, "version after the write (setData, setACL, check)"),
@@ -162,6 +163,16 @@ ZNODES = _columns(
     ("aversion", INT, "ACL version"),
     ("ephemeral_owner", INT, "session of an ephemeral node; container and TTL marks"),
     ("pzxid", INT, "zxid of the last change of its children"),
+)
+SNAPSHOT_SESSIONS = _columns(
+    *_PLACE,
+    ("session", INT, "session id"),
+    ("timeout", INT, "its time-out in ms"),
+)
+ACLS = _columns(
+    *_PLACE,
+    ("acl_id", INT, "id of the list in this snapshot; -1, open to all (31:world:anyone), is never listed"),
+    ("acl", TEXT, "ACL list as text, perms:scheme:id joined by ','; null for a null list"),
 )
 EPOCH_FILES = _columns(
     *_PLACE,

@@ -30,7 +30,7 @@ NEVER_EPHEMERAL = ("createContainer", "createTTL")
 _ROWS = {"row": pl.Int64}
 _BODY = _ROWS | {
     name: kind for name, kind in schema.types(schema.TXNS).items()
-    if name in ("path", "data_offset", "data_len", "acl", "failed", *COLUMNS.values())
+    if name in ("path", "paths", "data_offset", "data_len", "acl", "failed", *COLUMNS.values())
 }  # fmt: skip
 _MEMBER = _ROWS | {"index": pl.Int64, "type": pl.Int64, "op": pl.String, "parsed": pl.Boolean} | _BODY
 
@@ -89,7 +89,8 @@ def _read(op: Op, buffer: Bytes, at: Ints, end: Ints, *, digests: bool) -> _Bodi
     found = _read_record(op.record, buffer, at, end, digests)
     if op.body_optional:
         absent = _absent(buffer, at, end)
-        found = _Bodies(found.columns, np.where(absent, at, found.stop), found.ok | absent, found.digest)
+        columns = {name: _without(column, absent) for name, column in found.columns.items()}
+        found = _Bodies(columns, np.where(absent, at, found.stop), found.ok | absent, found.digest)
     if op.older is not None and not found.ok.all():
         older = _read_record(op.older, buffer, at, end, digests=False)
         found = _merge(found, older, {name: np.full(at.size, value) for name, value in op.older_values.items()})
@@ -110,6 +111,15 @@ def _absent(buffer: Bytes, at: Ints, end: Ints) -> Flags:
     digest = end - at == TXN_DIGEST
     first = gather(buffer, np.where(digest, at, 0), ">i4")
     return np.asarray((end == at) | (digest & (first == DIGEST_VERSION)))
+
+
+def _without(column: Column, rows: Flags) -> Column:
+    """The column with null lists in these rows: what was read there is no body."""
+    if not isinstance(column, Items):
+        return column
+    kept = ~rows[column.row]
+    row, index, at = column.row[kept], column.index[kept], column.at[kept]
+    return Items(column.start, column.stop, np.where(rows, -1, column.count), row, index, at)
 
 
 def _merge(found: _Bodies, older: _Bodies, values: dict[str, Column]) -> _Bodies:
@@ -155,7 +165,17 @@ def _columns(field: str, column: Column, buffer: Bytes, kept: Ints) -> list[pl.S
         return [start.set(length < 0, None), length.set(length < 0, None)]
     if field == "acl" and isinstance(column, Items):
         return [acls.texts(buffer, column, kept).alias("acl")]
+    if field == "paths2Delete" and isinstance(column, Items):
+        return [_lists(buffer, column, kept).alias("paths")]
     return []
+
+
+def _lists(buffer: Bytes, column: Items, kept: Ints) -> pl.Series:
+    """The lists of strings of these rows, null for null lists."""
+    strings = only(Cursor.over(buffer, column.at, np.full(column.at.size, buffer.size)).take("ustring"), Slices)
+    items = pl.DataFrame({"row": column.row, "paths": texts(buffer, strings)}).group_by("row").agg("paths")
+    lists = pl.DataFrame({"row": kept, "empty": column.count[kept] == 0}).join(items, on="row", how="left", maintain_order="left")
+    return lists.select(pl.when("empty").then(pl.lit([], dtype=pl.List(pl.String))).otherwise("paths").alias("paths")).to_series()
 
 
 def _members(buffer: Bytes, found: _Bodies, rows: Ints) -> pl.DataFrame:

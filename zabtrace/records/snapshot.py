@@ -13,18 +13,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from zabtrace import schema
 from zabtrace.grammar import jute
 from zabtrace.records import damage, digest, reference, snappy
-from zabtrace.records.columns import Bytes, Column, Cursor, Ints, Slices, numbers, only, texts
+from zabtrace.records.columns import DTYPES, Bytes, Column, Cursor, Ints, Slices, numbers, only, texts
 from zabtrace.records.frames import END_OF_NODES, FILE_HEADER, SEAL, SECTIONS_BY_REST, SNAPPY_MAGIC, SNAPSHOT_MAGIC, name_zxid
 from zabtrace.records.reference import MalformedError
 from zabtrace.source import BUFFER_LIMIT, Source
 
 _INT = struct.Struct(">i")
-_SESSION = 12
+SESSION = np.dtype([(field.name, DTYPES[str(field.type)]) for field in jute.records()["SnapshotSession"].fields])
 _NODE_FIXED = 68
 """Bytes of a node behind its data: long acl and StatPersisted."""
 NODE_COLUMNS = {
@@ -36,11 +37,16 @@ NODE_COLUMNS = {
 
 @dataclass(frozen=True)
 class SnapshotRead:
-    """One snapshot as frames of SNAPSHOTS (one row), ZNODES (empty unless asked for) and DAMAGE; server and copy are null."""
+    """One snapshot as frames of SNAPSHOTS (one row), ZNODES (empty unless asked for), DAMAGE, SNAPSHOT_SESSIONS and ACLS.
+
+    server and copy are null. What was read before a damaged place is in them.
+    """
 
     snapshot: pl.DataFrame
     znodes: pl.DataFrame
     damage: pl.DataFrame
+    sessions: pl.DataFrame
+    acls: pl.DataFrame
 
 
 @dataclass
@@ -50,6 +56,8 @@ class _Reading:
     data: memoryview
     row: dict[str, Any]
     at: int = 0
+    sessions: npt.NDArray[Any] = field(default_factory=lambda: np.zeros(0, dtype=SESSION))
+    acls: list[tuple[int, str | None]] = field(default_factory=list)
     nodes: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     summed: tuple[int, int] = (0, 1)
     """Position up to which, and value of, the running Adler-32."""
@@ -82,7 +90,7 @@ def read_snapshot(source: Source, znodes: bool = False) -> SnapshotRead:
     reading.row |= _facts(columns, buffer)
     table = schema.frame(schema.SNAPSHOTS, [reading.row | {"source": source.name}])
     nodes = schema.conform(schema.ZNODES, _table(columns, buffer), source=source.name) if znodes else schema.frame(schema.ZNODES)
-    return SnapshotRead(table, nodes, damage.frame(source.name, rows))
+    return SnapshotRead(table, nodes, damage.frame(source.name, rows), *_side_tables(source.name, reading))
 
 
 def _uncompressed(source: Source) -> tuple[memoryview, str | None, list[dict[str, Any]]]:
@@ -125,8 +133,9 @@ def _read_header(reading: _Reading) -> None:
 
 
 def _read_sessions(reading: _Reading) -> None:
-    count = _count(reading, "session table", _SESSION)
-    reading.at += 4 + count * _SESSION
+    count = _count(reading, "session table", SESSION.itemsize)
+    reading.sessions = np.frombuffer(reading.data, SESSION, count, reading.at + 4)
+    reading.at += 4 + reading.sessions.nbytes
     reading.row["sessions"] = count
 
 
@@ -136,9 +145,10 @@ def _read_acls(reading: _Reading) -> None:
     reading.at += 4
     for _ in range(count):
         try:
-            _, reading.at = reference.read(kind, reading.data, reading.at)
+            value, reading.at = reference.read(kind, reading.data, reading.at)
         except MalformedError as error:
             raise _body(reading, "ACL table", str(error)) from error
+        reading.acls.append((value["id"], reference.acl_text(value["acl"])))
 
 
 def _read_nodes(reading: _Reading) -> None:
@@ -213,6 +223,13 @@ def _facts(columns: dict[str, Column], buffer: Bytes) -> dict[str, Any]:
         "max_zxid": int(max(zxids)) if own.any() else None,
         "tree_digest": digest.tree_digest(buffer, columns) if own.size else None,
     }
+
+
+def _side_tables(name: str, reading: _Reading) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """SNAPSHOT_SESSIONS and ACLS."""
+    sessions = pl.DataFrame({"session": reading.sessions["id"].astype(np.int64), "timeout": reading.sessions["timeOut"].astype(np.int64)})
+    acls = pl.DataFrame(reading.acls, schema={"acl_id": pl.Int64, "acl": pl.String}, orient="row")
+    return schema.conform(schema.SNAPSHOT_SESSIONS, sessions, source=name), schema.conform(schema.ACLS, acls, source=name)
 
 
 def _table(columns: dict[str, Column], buffer: Bytes) -> pl.DataFrame:
