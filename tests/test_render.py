@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -356,3 +357,12 @@ def test_servers_are_named_by_sid_or_label(history):
     assert sids(("3", "zk-<b>x"), history.trace.servers) == {3, -1}
     with pytest.raises(UsageError, match="no server '9'"):
         sids(("9",), history.trace.servers)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_terminals_get_rows_that_fit_and_tell_neighbours_once(history, judgement, width):
+    view = answers.verify(history, judgement, every=False, top=None, window=ALL)
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in "".join(views.text(view, width)).splitlines()]
+    assert max(map(len, lines)) <= width
+    assert sum(line.startswith("0x10000000") for line in lines) == 2
+    assert sum("discarded by epoch 2" in line for line in lines) == 1
