@@ -33,7 +33,11 @@ def _columns(*rows: tuple[str, Any, str]) -> tuple[Column, ...]:
     return tuple(Column(*row) for row in rows)
 
 
-_PLACE = (("server", INT, "sid of the server whose file this is"), ("copy", INT, "which saved state of that server, 0 is the newest"), ("source", TEXT, "name of the file"))
+_PLACE = (
+    ("server", INT, "sid of the server whose file this is"),
+    ("copy", INT, "which saved state of that server, 0 is the newest"),
+    ("source", TEXT, "name of the file"),
+)
 
 # ---------------------------------------------------------------- evidence
 SERVERS = _columns(
@@ -120,6 +124,10 @@ TXN_OPS = _columns(
     ("data_offset", INT, "file offset of the data"),
     ("data_len", INT, "bytes of data"),
     ("version", INT, "version after the write, or the checked one"),
+    ("parent_cversion", INT, "cversion of the parent after a create"),
+    ("ephemeral", FLAG, "created as ephemeral"),
+    ("ttl", INT, "time to live in ms"),
+    ("acl", TEXT, "ACL list as text, perms:scheme:id joined by ','"),
     ("error", INT, "error code of a failed member"),
 )
 TXN_FILES = _columns(
@@ -410,7 +418,9 @@ def frame(table: Sequence[Column], rows: Iterable[Mapping[str, Any]] = ()) -> pl
     """A frame of ``table`` from rows; columns that a row does not name are null."""
     wanted = types(table)
     listed = list(rows)
-    return pl.DataFrame({name: pl.Series(name, [row.get(name) for row in listed], dtype=dtype) for name, dtype in wanted.items()}, schema=wanted)
+    return pl.DataFrame(
+        {name: pl.Series(name, [row.get(name) for row in listed], dtype=dtype) for name, dtype in wanted.items()}, schema=wanted
+    )
 
 
 def conform(table: Sequence[Column], df: pl.DataFrame, **constants: Any) -> pl.DataFrame:

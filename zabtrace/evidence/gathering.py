@@ -30,9 +30,7 @@ UTC_ASSUMED = "UTC assumed"
 COUNTED = ("lines", "understood", "unknown", "foreign", "damaged")
 
 
-def gather(
-    arguments: Sequence[str], before: Sequence[str] = (), clients: Sequence[str] = (), timezone: Sequence[str] = ()
-) -> Trace:
+def gather(arguments: Sequence[str], before: Sequence[str] = (), clients: Sequence[str] = (), timezone: Sequence[str] = ()) -> Trace:
     """Read all evidence.
 
     ``arguments`` and ``before`` are paths as on the command line (``before``: oldest first), ``clients`` client histories,
@@ -58,6 +56,7 @@ def gather(
         damage=_damage(entries),
         sources=schema.frame(schema.SOURCES, [_source_row(e) for e in entries]),
         unordered=unordered,
+        files={e.source.name: e.source for e in entries if e.txns or e.snapshot},
     )
 
 
