@@ -1,6 +1,7 @@
 """The timeline: lanes, bars, marks and lines, from frames."""
 
 import json
+from dataclasses import replace
 
 import incident
 import polars as pl
@@ -88,3 +89,13 @@ def test_times_no_calendar_has_break_nothing():
 
 def test_nothing_at_all_is_an_empty_chart():
     assert charts.timeline(History(trace=Trace()), Judgement()).data == ()
+
+
+def test_charts_whose_clocks_are_apart_have_their_own_axes():
+    history = incident.history()
+    assert charts.clocks_apart(history) is None
+    assert charts.timeline(history, incident.judgement()).layout.xaxis.matches == "x2"
+    hour = pl.duration(hours=1)
+    late = replace(history, roles=history.roles.with_columns(pl.col("start", "end") + hour))
+    assert "--timezone" in (charts.clocks_apart(late) or "")
+    assert charts.timeline(late, incident.judgement()).layout.xaxis.matches is None

@@ -10,7 +10,7 @@ import html
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import plotly.graph_objects as go
@@ -79,7 +79,24 @@ def timeline(history: History, judgement: Judgement) -> go.Figure:
     progress = [*_progress(history, names, scale), *_fates(judgement, scale)]
     figure.add_traces(progress, rows=[2] * len(progress), cols=[1] * len(progress))
     _epoch_bands(figure, history)
-    return _laid_out(figure, lanes, scale)
+    _laid_out(figure, lanes, scale)
+    if clocks_apart(history) is not None:  # one axis would show two specks with nothing between them
+        figure.update_xaxes(matches=None, showticklabels=True)
+        figure.update_shapes(yref="y domain")
+    return figure
+
+
+def clocks_apart(history: History) -> str | None:
+    """A sentence where no record's time lies within the time of the logs: then their clocks or zones differ."""
+    logs = [time for time in (history.roles["start"].min(), history.roles["end"].max()) if isinstance(time, datetime)]
+    times = history.trace.txns.filter(pl.col("time").to_physical().is_between(*wording.CALENDAR))["time"]
+    records = [time for time in (times.min(), times.max()) if isinstance(time, datetime)]
+    if len(logs) < 2 or len(records) < 2 or (records[0] <= logs[1] and logs[0] <= records[1]):
+        return None
+    return (
+        f"The logs tell of {wording.moment(logs[0])} to {wording.moment(logs[1])}, the records were written from "
+        f"{wording.moment(records[0])} to {wording.moment(records[1])}: --timezone tells in which zone the log stamps are."
+    )
 
 
 def _lanes(history: History, names: wording.Names) -> list[str]:
@@ -253,7 +270,7 @@ def _fates(judgement: Judgement, scale: Scale) -> Iterable[go.Scatter]:
             yield _points(f"{fate} ({chosen.height})", look, [row["time"] for row in rows], [row["y"] for row in rows], texts, edge=2)
 
 
-def _laid_out(figure: go.Figure, lanes: list[str], scale: Scale) -> go.Figure:
+def _laid_out(figure: go.Figure, lanes: list[str], scale: Scale) -> None:
     figure.update_layout(
         template="plotly_white", barmode="overlay", bargap=0.2, height=430 + 46 * max(len(lanes), 2),
         margin={"l": 8, "r": 8, "t": 56, "b": 8},
@@ -264,7 +281,6 @@ def _laid_out(figure: go.Figure, lanes: list[str], scale: Scale) -> go.Figure:
     figure.update_yaxes(row=2, col=1, automargin=True, title=None, **scale.ticks())
     figure.update_xaxes(type="date", showgrid=True, tickformatstops=None)
     figure.update_xaxes(row=2, col=1, automargin=True)
-    return figure
 
 
 CHARTS: dict[str, Callable[[History, Judgement], go.Figure]] = {"timeline": timeline}

@@ -50,13 +50,12 @@ TOLD = {
     "writes": ("why", "rule", "settled_by", "shown_by"),
     "ranges": ("why", "shown_by"),
     "elections": ("why",),
-    "epochs": ("ended_by",),
+    "epochs": ("rolls_over", "ended_by"),
     "syncs": ("why", "place"),
     "damage": ("reason", "next_step"),
 }
 """What is long and stands below its row, where the width is limited."""
 SPARE = (
-    "rolls_over",
     "session",
     "acknowledged",
     "votes",

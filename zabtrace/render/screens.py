@@ -21,7 +21,8 @@ def grid(title: str, name: str, listed: Iterable[dict[str, Any]]) -> Grid:
 
 
 def _told(name: str, row: dict[str, Any]) -> list[str]:
-    return [wording.listed(row[key]) for key in grids.TOLD.get(name, ()) if row[key]]
+    headings = {key: f"{heading}: " for heading, key in grids.COLUMNS[name] if key != "why"}
+    return [headings.get(key, "") + wording.listed(row[key]) for key in grids.TOLD.get(name, ()) if row[key]]
 
 
 def _writes(rows: list[dict[str, Any]]) -> list[tuple[list[dict[str, Any]], list[str]]]:

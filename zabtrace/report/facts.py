@@ -10,6 +10,7 @@ import polars as pl
 
 from zabtrace import wording, zxid
 from zabtrace.documents import COUNTED
+from zabtrace.evidence.gathering import UTC_ASSUMED
 from zabtrace.fates.judgement import Judgement
 from zabtrace.replay.history import History
 
@@ -35,6 +36,8 @@ def read(history: History) -> str:
     earlier = set(history.disks.filter(pl.col("copy") > 0)["server"])
     parts += [f"earlier copies of {wording.listed(_named(earlier, names))}"] if earlier else []
     parts.append(f"{trace.client_ops.height} operations that clients recorded" if trace.client_ops.height else "no client history")
+    assumed = logs & set(trace.servers.filter(pl.col("timezone") == UTC_ASSUMED)["server"])
+    parts += [f"log stamps of {wording.listed(_named(assumed, names))} name no zone, UTC is assumed (--timezone)"] if assumed else []
     return f"Read: {'; '.join(parts)}."
 
 

@@ -45,6 +45,7 @@ def build(
         files=facts.files(history),
         numbers=facts.numbers(history, judgement),
         outages=[wording.outage(out, wording.Names.of(history.trace.servers)) for out in history.unavailable],
+        apart=charts.clocks_apart(history),
         happened=facts.happened(history),
         most=facts.MOST,
         bound=BOUND,
