@@ -1,0 +1,41 @@
+"""Run the harness: ``python -m tests.soundness FROM TO [KIND]`` prints every wrong label and the share left undecided."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections import Counter
+
+from tests.soundness.check import undecided, wrong
+from tests.soundness.evidence import hidings, trace
+from tests.soundness.play import play
+from zabtrace.fates import judge
+from zabtrace.replay import replay
+
+
+def main(first: int, last: int, wanted: str | None = None) -> int:
+    """Cases ``first`` to ``last``; one hiding each, unless a kind is named or it is 'all'."""
+    shares: dict[str, Counter[str]] = {}
+    verdicts: dict[str, Counter[str]] = {}
+    bad, began = 0, time.time()
+    for seed in range(first, last):
+        ensemble = play(seed)
+        kinds = hidings(ensemble, random.Random(seed))
+        chosen = kinds if wanted == "all" else [k for k in kinds if k.kind == wanted] or [kinds[seed % len(kinds)]]
+        for shown in chosen:
+            judged = judge(replay(trace(ensemble, shown)))
+            shares.setdefault(shown.kind, Counter()).update(undecided(judged))
+            verdicts.setdefault(shown.kind, Counter())[judged.verdict] += 1
+            for line in wrong(ensemble, shown, judged):
+                bad += 1
+                print(f"WRONG seed {seed} ({shown.kind}, {ensemble.servers[1].version}, {len(ensemble.servers)}): {line}", flush=True)
+    for kind, counts in sorted(shares.items()):
+        total = sum(counts.values())
+        print(f"{kind}: {total} writes, {100 * counts['undecided'] / max(total, 1):.1f} % undecided; {dict(verdicts[kind])} {dict(counts)}")
+    print(f"{bad} wrong labels in {last - first} cases, {time.time() - began:.0f} s")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))

@@ -1,0 +1,110 @@
+"""Compare what zabtrace says of a case with the truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import combinations
+
+from tests.soundness.ensemble import Ensemble
+from tests.soundness.evidence import Shown
+from tests.soundness.server import Disk, Txn
+from zabtrace.fates.judgement import Judgement
+from zabtrace.protocol.vote import Vote
+
+GONE = ("lost", "truncated", "shadowed", "pending", "diverged")
+KEPT = ("survived", "recovered")
+
+
+def wrong(e: Ensemble, shown: Shown, judged: Judgement) -> list[str]:
+    """Every label and verdict that contradicts the truth, in words."""
+    by_payload = {txn.payload: txn for txn in e.truth.born}
+    by_zxid: dict[int, list[Txn]] = {}
+    for txn in e.truth.born:
+        by_zxid.setdefault(txn.zxid, []).append(txn)
+    starts = Starts(e)
+    found: list[str] = []
+    for row in judged.writes.iter_rows(named=True):
+        same = by_zxid.get(row["zxid"], [])
+        txn = by_payload.get(row["payload_hash"]) or (same[0] if len(same) == 1 else None)
+        if txn is None or txn in e.truth.tainted or len(same) > 1 and row["payload_hash"] is None:
+            continue
+        for problem in _problems(e, starts, txn, row, len(same) > 1):
+            found.append(f"0x{txn.zxid:x} {row['fate']} committed={row['committed']} rule={row['rule']}: {problem} | {row['why']}")
+    if judged.verdict == "nothing_lost" and (gone := lost(e)):
+        found.append(f"nothing_lost, though {[hex(t.zxid) for t in sorted(gone)]} are")
+    return found
+
+
+def _problems(e: Ensemble, starts: Starts, txn: Txn, row: dict[str, object], twice: bool) -> Iterable[str]:
+    kept, fate = e.truth.kept(txn), row["fate"]
+    committed = txn in e.truth.committed
+    if kept is False and fate in KEPT:
+        yield "it is gone"
+    if kept and fate in GONE and not (twice and fate == "diverged"):
+        yield "it is kept"
+    if kept is None:
+        if fate in ("lost", "truncated", "shadowed", "recovered") and not lost_disk(e, txn):
+            yield "nothing is decided yet"
+        if fate == "diverged" and not twice:
+            yield "nothing contradicts it"
+        if fate == "survived" and not (committed or starts.all_keep(txn)):
+            yield "a start may still discard it"
+        if fate == "pending" and starts.some_keep(txn):
+            yield "a start may still keep it"
+    if row["committed"] == "yes" and not committed and not (kept is None and starts.all_keep(txn)):
+        yield "it was never committed"
+    if row["committed"] == "no" and (committed or txn in e.truth.acked):
+        yield "it was committed"
+
+
+def lost_disk(e: Ensemble, txn: Txn) -> bool:
+    """Is it on no disk any more?"""
+    return not any(txn in s.disk.load()[0] for s in e.servers.values())
+
+
+def lost(e: Ensemble) -> set[Txn]:
+    """Committed transactions that are gone."""
+    return {t for t in e.truth.committed if e.truth.kept(t) is False or (e.truth.kept(t) is None and lost_disk(e, t))}
+
+
+class Starts:
+    """What every quorum that can start from the final disks would keep."""
+
+    def __init__(self, e: Ensemble) -> None:
+        self.e = e
+        self._found: list[frozenset[Txn]] | None = None
+
+    def histories(self) -> list[frozenset[Txn]]:
+        """The winner's history, per quorum; twice where packets are still in sockets."""
+        if self._found is None:
+            self._found = [h for drained in (False, True) for h in self._of({s: self._disk(s, drained) for s in self.e.config.voters})]
+        return self._found
+
+    def _disk(self, sid: int, drained: bool) -> Disk:
+        server, disk = self.e.servers[sid], self.e.servers[sid].disk.copied()
+        if drained and server.up:
+            rest = [*server.pending, *server.queue, *(t for kind, t in server.inbox if kind == "proposal")]
+            logged = {t for f in disk.files for t in f.records}
+            for txn in rest:
+                if txn not in logged:
+                    disk.append(txn, fresh=False)
+        return disk
+
+    def _of(self, disks: dict[int, Disk]) -> list[frozenset[Txn]]:
+        loaded = {s: d.load() for s, d in disks.items()}
+        votes = {s: Vote(disks[s].current or 0, loaded[s][1], s) for s in disks}
+        quorums = [q for n in range(1, len(votes) + 1) for q in combinations(sorted(votes), n) if self.e.config.is_quorum(q)]
+        winners = {max(votes[s] for s in q).sid for q in quorums}
+        return [frozenset(loaded[s][0]) for s in winners]
+
+    def all_keep(self, txn: Txn) -> bool:
+        return all(txn in h for h in self.histories())
+
+    def some_keep(self, txn: Txn) -> bool:
+        return any(txn in h for h in self.histories())
+
+
+def undecided(judged: Judgement) -> Counter[str]:
+    """Fates, counted."""
+    return Counter({fate: n for fate, n in judged.counts.items() if n})

@@ -1,0 +1,149 @@
+"""From a finished ensemble to the Trace an operator's files would give, with parts of it hidden."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from tests.soundness.ensemble import Ensemble
+from tests.soundness.server import Disk
+from zabtrace import schema
+from zabtrace.evidence.trace import Trace
+
+START = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown: per server its disk and its text, which earlier moments, and the clients."""
+
+    kind: str
+    disks: frozenset[int]
+    texts: frozenset[int]
+    snapshots: bool = True
+    clients: bool = True
+    earlier: bool = False
+    tails: frozenset[int] = frozenset()
+    """Servers whose text begins in the middle: rotated logs are missing."""
+
+
+def hidings(e: Ensemble, rng: random.Random) -> list[Shown]:
+    """One of each kind of hiding."""
+    every = frozenset(e.servers)
+    some = frozenset(s for s in every if rng.random() < 0.7)
+    one = every - {rng.choice(sorted(every))}
+    none: frozenset[int] = frozenset()
+    return [
+        Shown("everything", every, every, earlier=True),
+        Shown("disks only", every, none, clients=False),
+        Shown("disks and clients", every, none),
+        Shown("all but one server", one, one, clients=rng.random() < 0.5),
+        Shown("all but one server, disks only", one, none, clients=False),
+        Shown("some servers", some, some, clients=rng.random() < 0.5, earlier=rng.random() < 0.5),
+        Shown("some disks", some, none, clients=rng.random() < 0.5, earlier=rng.random() < 0.5),
+        Shown("text only", none, every, clients=rng.random() < 0.5),
+        Shown("some disks, other texts", some, every - some, clients=False),
+        Shown("no snapshots", every, every, snapshots=False, clients=False),
+        Shown("no snapshots, disks only", every, none, snapshots=False, clients=False),
+        Shown("tails of texts", every, every, tails=every, clients=False),
+    ]
+
+
+def trace(e: Ensemble, shown: Shown) -> Trace:
+    """The tables. Records, snapshots and lines carry made-up places that are consistent with each other."""
+    tables = _Tables(e, shown)
+    for sid in sorted(shown.disks):
+        tables.disk(sid, 0, e.servers[sid].disk, f"server-{sid}")
+        if shown.earlier:
+            for copy, (number, moment) in enumerate(reversed(list(enumerate(e.earlier))), 1):
+                tables.disk(sid, copy, moment[sid], f"before:{number}/server-{sid}")
+    for sid in sorted(shown.texts):
+        tables.text(sid)
+    if shown.clients:
+        tables.clients()
+    return tables.trace()
+
+
+class _Tables:
+    def __init__(self, e: Ensemble, shown: Shown) -> None:
+        self.e, self.shown = e, shown
+        self.txns: list[dict[str, object]] = []
+        self.files: list[dict[str, object]] = []
+        self.snapshots: list[dict[str, object]] = []
+        self.epochs: list[dict[str, object]] = []
+        self.lines: list[dict[str, object]] = []
+        self.fields: dict[str, list[dict[str, object]]] = {}
+        self.ops: list[dict[str, object]] = []
+
+    def disk(self, sid: int, copy: int, disk: Disk, root: str) -> None:
+        folder = f"{root}/data/version-2"
+        for file in disk.files:
+            place = {"server": sid, "copy": copy, "source": f"{folder}/log.{file.name:x}"}
+            for i, txn in enumerate(file.records):
+                self.txns.append(
+                    {**place, "offset": 16 + 100 * i, "zxid": txn.zxid, "session": 7, "cxid": txn.payload, "type": 1, "op": "create",
+                     "path": f"/n{txn.payload}", "failed": False, "checksum_ok": True, "payload_hash": txn.payload, "time": START}
+                )  # fmt: skip
+            zxids = [t.zxid for t in file.records]
+            self.files.append(
+                {**place, "name_zxid": file.name, "first_zxid": zxids[0] if zxids else None, "last_zxid": zxids[-1] if zxids else None,
+                 "records": len(zxids), "end": 16 + 100 * len(zxids), "bytes": 65536, "ending": file.ending}
+            )  # fmt: skip
+        for snap in disk.snaps if self.shown.snapshots else []:
+            self.snapshots.append(
+                {"server": sid, "copy": copy, "source": f"{folder}/snapshot.{snap.zxid:x}", "zxid": snap.zxid, "valid": True, "bytes": 500,
+                 "max_zxid": max((t.zxid for t in snap.history), default=0)}
+            )  # fmt: skip
+        for name, value in (("currentEpoch", disk.current), ("acceptedEpoch", disk.accepted)):
+            if value is not None:
+                self.epochs.append({"server": sid, "copy": copy, "source": f"{folder}/{name}", "name": name, "epoch": value})
+
+    def text(self, sid: int) -> None:
+        source = f"server-{sid}/zookeeper.log"
+        said = self.e.lines[sid]
+        first = len(said) // 2 if sid in self.shown.tails else 0
+        for number, line in list(enumerate(said, 1))[first:]:
+            stamp = START + timedelta(milliseconds=line.at)
+            self.lines.append(
+                {"server": sid, "source": source, "order": 0, "line": number, "time": stamp, "level": "INFO", "thread": line.thread,
+                 "logger": "QuorumPeer", "kind": line.kind, "message": line.message, "continued": 0}
+            )  # fmt: skip
+            self.fields.setdefault(line.kind, []).append({"server": sid, "source": source, "line": number, **line.fields})
+
+    def clients(self) -> None:
+        for number, txn in enumerate(sorted(self.e.truth.acked), 1):
+            self.ops.append(
+                {"source": "history.jsonl", "line": number, "client": "c", "session": 7, "op": "create", "path": f"/n{txn.payload}",
+                 "outcome": "acknowledged", "zxid": txn.zxid, "reply_zxid": txn.zxid, "write": True}
+            )  # fmt: skip
+
+    def trace(self) -> Trace:
+        e, shown = self.e, self.shown
+        seen: Iterable[int] = sorted(shown.disks | shown.texts)
+        members = [
+            {"server": sid, "copy": 0, "source": f"server-{sid}/zoo.cfg", "sid": s, "role": "observer" if server.observer else "participant",
+             "host": f"127.0.0.{s}", "quorum_port": 2888, "election_port": 3888, "weight": 1}
+            for sid in seen for s, server in e.servers.items()
+        ]  # fmt: skip
+        return Trace(
+            servers=schema.frame(
+                schema.SERVERS,
+                [{"server": s, "label": str(s), "version": e.servers[s].version if s in shown.texts else None} for s in seen],
+            ),
+            lines=schema.frame(schema.LINES, self.lines),
+            fields={kind: _fields(rows) for kind, rows in self.fields.items()},
+            txns=schema.frame(schema.TXNS, self.txns),
+            txn_files=schema.frame(schema.TXN_FILES, self.files),
+            snapshots=schema.frame(schema.SNAPSHOTS, self.snapshots),
+            epoch_files=schema.frame(schema.EPOCH_FILES, self.epochs),
+            members=schema.frame(schema.MEMBERS, members),
+            client_ops=schema.frame(schema.CLIENT_OPS, self.ops),
+        )
+
+
+def _fields(rows: list[dict[str, object]]) -> object:
+    wanted = {name for row in rows for name in row}
+    columns = (*schema.LINES[:2], schema.LINES[3], *schema.FIELDS)
+    return schema.frame([c for c in columns if c.name in wanted], rows)
