@@ -366,8 +366,111 @@ DISKS = _columns(
     ("first_record", INT, "first record in file order"),
 )
 
+# ---------------------------------------------------------------- trees (replay)
+TREE = _columns(
+    ("server", INT, "sid of the server whose tree it is"),
+    ("copy", INT, "which saved state of that server, 0 is the newest"),
+    ("path", TEXT, "znode path, the root is /"),
+    ("kind", TEXT, "persistent, ephemeral, container or ttl"),
+    ("data_len", INT, "bytes of data, null where the data are null"),
+    ("value", TEXT, "the data, where they were asked for"),
+    ("version", INT, "data version"),
+    ("cversion", INT, "child creations; a client sees 2 * cversion - children"),
+    ("aversion", INT, "ACL version"),
+    ("children", INT, "children"),
+    ("czxid", INT, "zxid that created it"),
+    ("mzxid", INT, "zxid of the last change of its data"),
+    ("pzxid", INT, "zxid of the last change of its children"),
+    ("ctime", TIME, "when it was created, clock of the leader"),
+    ("mtime", TIME, "when its data were changed, clock of the leader"),
+    ("ephemeral_owner", INT, "session of an ephemeral node; container and TTL marks; 0: none"),
+    ("ttl", INT, "time to live in ms of a TTL node"),
+    ("acl", TEXT, "ACL list as text, perms:scheme:id joined by ','"),
+    ("source", TEXT, "file that holds the data"),
+    ("data_offset", INT, "offset of the data in the uncompressed file"),
+)
+CHANGES = _columns(
+    ("zxid", INT, "zxid of the change"),
+    ("time", TIME, "wall clock of the leader that made it"),
+    ("op", TEXT, "operation; closeSession where an ephemeral node went with its session"),
+    ("path", TEXT, "znode path"),
+    ("change", TEXT, "created, changed, acl, deleted, or without effect"),
+    ("session", INT, "session that asked for it"),
+    ("client", TEXT, "addresses from which a text log saw that session connect, in the order of their lines"),
+    ("old_len", INT, "bytes of data before, null where there were none"),
+    ("new_len", INT, "bytes of data after it"),
+    ("old_value", TEXT, "data before, where they were asked for"),
+    ("new_value", TEXT, "data after, where they were asked for"),
+    ("version", INT, "data version after it, of setACL the ACL version"),
+    ("fate", TEXT, "what became of the write"),
+    ("why", TEXT, "why that fate"),
+    ("on", pl.List(INT), "servers whose newest copy holds the record"),
+    ("server", INT, "server whose file is named"),
+    ("copy", INT, "which saved state of that server"),
+    ("source", TEXT, "file of the record"),
+    ("offset", INT, "where the record's checksum field begins"),
+    ("payload_hash", pl.UInt64, "tells two payloads under one zxid apart"),
+)
+SESSIONS = _columns(
+    ("session", INT, "session id"),
+    ("server", INT, "server that created it: the high byte of its id"),
+    ("timeout", INT, "time-out in ms"),
+    ("state", TEXT, "open, closed (by its client), expired (by the leader) or undecided"),
+    ("created_zxid", INT, "zxid of its createSession, null where no record was read"),
+    ("created", TIME, "when, clock of the leader"),
+    ("ended_zxid", INT, "zxid of its closeSession"),
+    ("ended", TIME, "when, clock of the leader"),
+    ("client", TEXT, "addresses from which a text log saw it connect"),
+    ("ephemerals", pl.List(TEXT), "ephemeral nodes that it created"),
+    ("left", pl.List(TEXT), "those that the newest tree still holds"),
+    ("why", TEXT, "what shows its state"),
+    ("source", TEXT, "file that shows its creation"),
+    ("offset", INT, "offset of that record, null in a snapshot"),
+)
+DIFFERENCES = _columns(
+    ("path", TEXT, "znode path"),
+    ("difference", TEXT, "only left, only right, or what differs: data, acl, owner, stat, joined by ','"),
+    ("harmless", TEXT, "why it means nothing, null where it may mean something"),
+    ("left", TEXT, "what the left side has"),
+    ("right", TEXT, "what the right side has"),
+    ("left_zxid", INT, "last change of the node on the left: larger of mzxid and pzxid"),
+    ("right_zxid", INT, "the same on the right"),
+    ("ephemeral_owner", INT, "its session, where it is ephemeral"),
+)
+DIGESTS = _columns(
+    *_PLACE,
+    ("offset", INT, "offset of the record, null for a snapshot"),
+    ("zxid", INT, "zxid of the digest"),
+    ("stored", INT, "stored tree digest (signed)"),
+    ("computed", INT, "tree digest that replay computes (signed)"),
+    ("count", INT, "stored digests that differ from here on, until one matches again"),
+    ("explained_by", TEXT, "what explains it, null where nothing does: the data are not what their leader had"),
+)
+
 # ---------------------------------------------------------------- verdicts (fates, predict)
 EVIDENCE = pl.List(pl.Struct({"source": TEXT, "line": INT, "offset": INT, "says": TEXT}))
+LOSSES = _columns(
+    ("time", TIME, "when the server noticed, by its own clock"),
+    ("server", INT, "who noticed"),
+    ("lost", INT, "whom it lost: its leader, a learner, or itself where it stepped down or its process ended"),
+    ("what", TEXT, "what it noticed, one sentence"),
+    ("cause", TEXT, "probable cause, null: no cause visible"),
+    ("evidence", EVIDENCE, "where it is shown, the server's own line first"),
+)
+CLOCKS = _columns(
+    ("server", INT, "one server"),
+    ("against", INT, "the other"),
+    ("low_ms", INT, "its stamps are at least so many ms ahead of the other's, null: not bounded"),
+    ("high_ms", INT, "and at most so many"),
+    ("since", TIME, "first message that the bounds rest on, by the server's own clock"),
+    ("until", TIME, "last one"),
+    ("evidence", EVIDENCE, "the lines that set the bounds"),
+)
+FINDINGS = _columns(
+    ("what", TEXT, "which rule of the protocol, or of time, the evidence does not fit"),
+    ("why", TEXT, "one sentence"),
+    ("evidence", EVIDENCE, "where it is shown"),
+)
 WRITES = _columns(
     ("zxid", INT, "zxid"),
     ("payload_hash", pl.UInt64, "tells two payloads under one zxid apart, null where no record was read"),
@@ -406,6 +509,49 @@ CLIENTS = _columns(
     ("outcome", TEXT, "happened, did not or cannot tell"),
     ("zxid", INT, "its transaction"),
     ("why", TEXT, "one sentence"),
+)
+
+HELD = _columns(
+    *_PLACE,
+    ("from", INT, "first zxid that this is said of"),
+    ("to", INT, "last zxid that this is said of"),
+    ("count", INT, "how many of the story's zxids lie between them"),
+    ("held", TEXT, "in force, hidden, covered, absent or unknown"),
+    ("why", TEXT, "one sentence"),
+    ("offset", INT, "where the first one's record begins"),
+)
+STEPS = _columns(
+    ("at", INT, "where it stands in the history: a zxid, null where nothing places it"),
+    ("time", TIME, "by the clock of whoever says it, never compared with another's"),
+    ("server", INT, "whose doing it is, null for a client's"),
+    ("what", TEXT, "asked, made, seen, logged, snapshot, established, ended, synced, discarded or said"),
+    ("says", TEXT, "one sentence"),
+    ("source", TEXT, "file that shows it"),
+    ("line", INT, "line of a text file"),
+    ("offset", INT, "offset in a data file"),
+)
+SALVAGED = _columns(
+    ("zxid", INT, "zxid of the write"),
+    ("index", INT, "place in a multi, null outside of one"),
+    ("fate", TEXT, "what became of it"),
+    ("committed", TEXT, "yes, no or unknown"),
+    ("op", TEXT, "ZooKeeper's name of the operation"),
+    ("path", TEXT, "znode path"),
+    ("data", pl.Binary, "the data, exact; null where they are null or were not read"),
+    ("data_len", INT, "bytes of data, null where the data are null"),
+    ("content", TEXT, "record, client or not read: where the content comes from"),
+    ("version", INT, "version after the write, as the record has it"),
+    ("expected_version", INT, "version of the znode before the write, null where nothing tells it or there was none"),
+    ("acl", TEXT, "ACL list as text, perms:scheme:id joined by ','"),
+    ("ephemeral", FLAG, "created as ephemeral"),
+    ("ttl", INT, "time to live in ms"),
+    ("session", INT, "session that asked for it"),
+    ("cxid", INT, "the client's number of the request"),
+    ("time", TIME, "header time"),
+    ("conflicts", pl.List(TEXT), "why it does not fit the tree that survived, a sentence each; empty where it fits"),
+    ("source", TEXT, "file it was read from"),
+    ("line", INT, "line of a client history"),
+    ("offset", INT, "offset of its record"),
 )
 
 

@@ -20,12 +20,13 @@ from zabtrace import schema, zxid
 ZXIDS = frozenset({
     "zxid", "first_zxid", "last_zxid", "name_zxid", "learner_zxid", "to_zxid", "truncated_to", "from", "to", "discarded_from",
     "discarded_to", "reply_zxid", "base_zxid", "last_record", "first_record", "czxid", "mzxid", "pzxid", "session", "ephemeral_owner",
-    "digest",
+    "digest", "created_zxid", "ended_zxid", "left_zxid", "right_zxid",
 })  # fmt: skip
 """Columns of 64-bit numbers that print in hexadecimal, as ZooKeeper prints them."""
-SERVERS = frozenset(
-    {"server", "leader", "learner", "voted_for", "seen_by", "servers", "quorum", "followers", "observers", "on_disk_of", "absent_from"}
-)
+SERVERS = frozenset({
+    "server", "leader", "learner", "voted_for", "seen_by", "servers", "quorum", "followers", "observers", "on_disk_of", "absent_from",
+    "lost", "against", "on",
+})  # fmt: skip
 """Columns of sids, or of lists of them."""
 STAMP = "%Y-%m-%dT%H:%M:%S%.3fZ"
 CALENDAR = (-62_135_596_800_000, 253_402_300_799_999)

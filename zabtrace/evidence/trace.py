@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from zabtrace import schema
+from zabtrace.records.snapshot import stored_bytes
 from zabtrace.source import Source
 
 
@@ -38,7 +39,7 @@ class Trace:
         """Znode data that a row points to (``data_offset``, ``data_len``), or None where they are null or the file is not at hand."""
         if offset is None or length is None or source not in self.files:
             return None
-        return bytes(self.files[source].buffer()[offset : offset + length])
+        return bytes(stored_bytes(self.files[source])[offset : offset + length])
 
     def events(self, *kinds: str) -> pl.DataFrame:
         """Lines of these kinds with all their fields (columns of LINES, then of FIELDS that occur), in file order per server."""

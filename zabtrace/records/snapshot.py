@@ -93,6 +93,11 @@ def read_snapshot(source: Source, znodes: bool = False) -> SnapshotRead:
     return SnapshotRead(table, nodes, damage.frame(source.name, rows), *_side_tables(source.name, reading))
 
 
+def stored_bytes(source: Source) -> memoryview:
+    """The uncompressed bytes of a log or snapshot, in which the offsets of the tables count."""
+    return _uncompressed(source)[0]
+
+
 def _uncompressed(source: Source) -> tuple[memoryview, str | None, list[dict[str, Any]]]:
     data = source.buffer()
     if bytes(data[:8]) != SNAPPY_MAGIC:
