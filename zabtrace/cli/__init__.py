@@ -12,11 +12,14 @@ from collections.abc import Sequence
 
 import click
 
+from zabtrace.cli.check import check
 from zabtrace.cli.commands import zabtrace
 from zabtrace.errors import UsageError
 
 WRONG_USAGE, FAILED, INTERRUPTED = 2, 4, 130
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+zabtrace.add_command(check)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

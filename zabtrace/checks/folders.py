@@ -1,0 +1,115 @@
+"""The data files of one server as a start meets them (``protocol.startup.Files``), out of the tables of a Trace."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from zabtrace.evidence.trace import Trace
+from zabtrace.protocol import startup
+from zabtrace.records.frames import END_OF_NODES, FILE_HEADER, RECORD_FRAME, TXN_HEADER
+from zabtrace.records.opcodes import BY_CODE, MULTI
+
+_FRAME = struct.Struct(">qi")
+_TYPE = struct.Struct(">i")
+INSIDE_MULTI = frozenset({"check"})
+"""Op codes that SerializeUtils.deserializeTxn does not know on their own."""
+OWN_COMPRESSIONS = ("gz", "snappy")
+"""What a server reads by the last part of a snapshot's name (SnapStream.getStreamMode, 3.6.0+)."""
+
+
+def files_of(trace: Trace, server: int, copy: int = 0) -> startup.Files:
+    """All data files of that copy."""
+    here = (pl.col("server") == server) & (pl.col("copy") == copy)
+    named = pl.col("name_zxid").is_not_null()
+    logs = [_log(trace, row) for row in trace.txn_files.filter(here & named).iter_rows(named=True)]
+    rows = trace.snapshots.filter(here & pl.col("zxid").is_not_null()).iter_rows(named=True)
+    return startup.Files(tuple(_snapshot(trace, row) for row in rows), tuple(logs), _epochs(trace.epoch_files.filter(here)))
+
+
+def own_name(source: str) -> str:
+    """The name of a file in its folder.
+
+    >>> own_name("server-1/data/version-2/log.100000001")
+    'log.100000001'
+    """
+    return re.split(r"[/\\]", source)[-1]
+
+
+def _epochs(files: pl.DataFrame) -> startup.Epochs:
+    held = dict(files.select("name", "epoch").iter_rows())
+    unreadable = tuple(name for name in ("currentEpoch", "acceptedEpoch") if name in held and held[name] is None)
+    return startup.Epochs(
+        held.get("currentEpoch"), held.get("acceptedEpoch"), held.get("currentEpoch.tmp"), "updatingEpoch" in held, unreadable
+    )
+
+
+# ---------------------------------------------------------------- snapshots
+def _snapshot(trace: Trace, row: dict[str, Any]) -> startup.SnapshotFile:
+    compressed = row["source"].rsplit(".", 1)[-1] in OWN_COMPRESSIONS
+    candidate = row["valid"] or _passes_quick_test(trace, row, compressed)
+    return startup.SnapshotFile(own_name(row["source"]), row["zxid"], candidate, row["valid"] and row["bytes"] > 0, compressed)
+
+
+def _passes_quick_test(trace: Trace, row: dict[str, Any], compressed: bool) -> bool:
+    """SnapStream.isValidSnapshot: a compressed file by its magic, a plain one by its size and its last five bytes."""
+    if compressed:
+        return row["compression"] is not None
+    size = row["bytes"]
+    tail = trace.data(row["source"], max(size - len(END_OF_NODES), 0), len(END_OF_NODES))
+    return size >= startup.SMALLEST_SNAPSHOT and (tail is None or tail == END_OF_NODES)
+
+
+# ---------------------------------------------------------------- logs
+def _log(trace: Trace, row: dict[str, Any]) -> startup.LogFile:
+    records = trace.txns.filter((pl.col("source") == row["source"]) & pl.col("checksum_ok")).sort("offset")
+    doubtful = tuple((offset, _frame(trace, row, offset)) for offset in _doubtful(trace, row["source"]))
+    return startup.LogFile(
+        own_name(row["source"]), row["name_zxid"], row["bytes"], _magic(trace, row["source"]), doubtful, tuple(_types(records)),
+        records["offset"].to_numpy(), records["zxid"].to_numpy(),
+    )  # fmt: skip
+
+
+def _magic(trace: Trace, source: str) -> bool:
+    """Is the magic right? Its damage is the only one that stands at byte 0 of a file with a whole header."""
+    found = trace.damage.filter((pl.col("source") == source) & (pl.col("offset") == 0) & (pl.col("harm") == "data"))
+    return found.is_empty()
+
+
+def _doubtful(trace: Trace, source: str) -> list[int]:
+    """Places behind the header where reading met something, in file order."""
+    harmful = (pl.col("source") == source) & pl.col("harm").is_in(["tail", "data"]) & (pl.col("offset") >= FILE_HEADER)
+    return trace.damage.filter(harmful).get_column("offset").unique().sort().to_list()
+
+
+def _frame(trace: Trace, row: dict[str, Any], offset: int) -> startup.Frame | None:
+    """The frame at that offset, None where the file's bytes are not at hand."""
+    found = trace.data(row["source"], offset, RECORD_FRAME)
+    if found is None:
+        return None
+    left = row["bytes"] - offset - RECORD_FRAME
+    if len(found) < RECORD_FRAME:
+        return startup.Frame(0, left, None, False)
+    stored, length = _FRAME.unpack(found)
+    whole = 0 < length < left
+    payload = trace.data(row["source"], offset + RECORD_FRAME, length) if whole else None
+    ends = trace.data(row["source"], offset + RECORD_FRAME + length, 1) if whole else None
+    right = payload is not None and zlib.adler32(payload) == stored
+    return startup.Frame(length, left, ends[0] if ends else None, right, _readable(payload) if right and payload else True)
+
+
+def _readable(payload: bytes) -> bool | None:
+    """A body that is damaged under a right checksum: a multi's members are read only when it is applied, and then passed over."""
+    known = len(payload) < TXN_HEADER or _TYPE.unpack_from(payload, TXN_HEADER - 4)[0] == MULTI
+    return True if known else None
+
+
+def _types(records: pl.DataFrame) -> Iterator[tuple[int, int, str | None]]:
+    for code, offset in records.group_by("type").agg(pl.col("offset").min()).sort("offset").iter_rows():
+        op = BY_CODE.get(code)
+        yield offset, code, None if op is None or op.name in INSIDE_MULTI else op.since
