@@ -18,7 +18,7 @@ from zabtrace.fates import judge
 from zabtrace.fates.judgement import Judgement
 from zabtrace.predict import predict
 from zabtrace.replay.history import History
-from zabtrace.report import facts
+from zabtrace.report import facts, story
 from zabtrace.report.page import BOUND, build
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -29,10 +29,10 @@ function measured(frame) {{
   const page = frame.contentDocument, width = frame.clientWidth, found = [];
   for (const one of page.querySelectorAll("header *, main *")) {{
     const right = one.getBoundingClientRect().right;
-    if (!one.closest(".wide, svg, .js-plotly-plot") && right > width + 1) found.push(one.tagName + "." + one.className);
+    if (!one.closest(".wide, svg, .js-plotly-plot, .skip") && right > width + 1) found.push(one.tagName + "." + one.className);
   }}
-  const bottom = page.querySelector("#timeline").getBoundingClientRect().bottom;
-  const gap = page.querySelector("#happened").getBoundingClientRect().top - bottom;
+  const bottom = page.querySelector("#chart-timeline").getBoundingClientRect().bottom;
+  const gap = page.querySelector("#elections").getBoundingClientRect().top - bottom;
   return {{width, found, scroll: page.documentElement.scrollWidth, gap}};
 }}
 addEventListener("load", () => setTimeout(() => {{
@@ -191,11 +191,11 @@ def test_neighbours_of_one_fate_are_told_once():
 
 def test_what_happened_is_told_by_time_and_what_has_no_time_last():
     history = incident.history()
-    rows = facts.happened(replace(history, syncs=history.syncs.with_columns(time=None).cast(schema.types(schema.SYNCS))))
+    rows = story.happened(replace(history, syncs=history.syncs.with_columns(time=None).cast(schema.types(schema.SYNCS))))
     times = [row["time"] for row in rows]
     assert times[-1] is None
     assert times[:-1] == sorted(times[:-1])
-    assert "cut back to 0x100000006" in rows[-1]["what"]
+    assert "cut to 0x100000006; 2 records from 0x100000007 to 0x100000008 are discarded" in rows[-1]["what"]
 
 
 def test_what_was_read_names_what_is_missing():

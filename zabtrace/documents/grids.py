@@ -44,6 +44,8 @@ COLUMNS = {
     "sources": _columns("source, server, copy, kind, bytes, compression, layout, lines, understood, unknown, foreign, damaged, note"),
     "damage": _columns("place, server, harm, reason, next step=next_step"),
     "proofs": _columns("place, says"),
+    "sessions": _columns("session, writes, time-out=timeout, opened, closed, last record=last, first zxid=first_zxid, last zxid=last_zxid"),
+    "zones": _columns("server, identified by=identified_by, version, zone of its log=timezone"),
 }
 
 TOLD = {

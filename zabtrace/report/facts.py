@@ -1,21 +1,19 @@
-"""Sentences and numbers of the first screen, for the page and the terminal: what was read, and what happened in what order."""
+"""Sentences and numbers of the first screen, for the page and the terminal: what was read, and how much of what."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import polars as pl
 
-from zabtrace import wording, zxid
+from zabtrace import wording
 from zabtrace.documents import COUNTED
 from zabtrace.evidence.gathering import UTC_ASSUMED
 from zabtrace.fates.judgement import Judgement
 from zabtrace.replay.history import History
 
-MOST = 200
-"""So many sentences are told; the page says how many there are."""
+FEW = 2
+"""So many outages are told one by one."""
 
 
 def read(history: History) -> str:
@@ -72,57 +70,11 @@ def numbers(history: History, judgement: Judgement) -> list[tuple[str, str]]:
     ]
 
 
-def happened(history: History) -> list[dict[str, Any]]:
-    """What happened, by time: rows ``time, what, place``. Each time is its own server's clock; without a time at the end."""
+def outages(history: History) -> list[str]:
+    """How long no write was possible: each time in a sentence, or all together where they are many."""
     names = wording.Names.of(history.trace.servers)
-    told = [
-        *_processes(history, names),
-        *_outages(history, names),
-        *_elections(history, names),
-        *_epochs(history, names),
-        *_syncs(history, names),
-    ]
-    return [{**row, "time": wording.moment(row["time"])} for row in sorted(told, key=_when)]
-
-
-def _when(row: dict[str, Any]) -> tuple[bool, float]:
-    time = row["time"]
-    return (True, 0.0) if not isinstance(time, datetime) else (False, time.timestamp())
-
-
-def _told(time: object, what: str, row: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {"time": time, "what": what, "place": wording.place(row) if row and row.get("source") else ""}
-
-
-def _processes(history: History, names: wording.Names) -> Iterator[dict[str, Any]]:
-    for row in history.processes.iter_rows(named=True):
-        version = f" (ZooKeeper {row['version']})" if row["version"] else ""
-        yield _told(row["start"], f"Server {names.name(row['server'])} starts{version}.", row)
-        yield _told(row["end"], f"Last line of server {names.name(row['server'])}'s process ({row['ended_by'] or 'no reason given'}).")
-
-
-def _outages(history: History, names: wording.Names) -> Iterator[dict[str, Any]]:
-    for out in history.unavailable:
-        yield _told(out.start, wording.outage(out, names))
-
-
-def _elections(history: History, names: wording.Names) -> Iterator[dict[str, Any]]:
-    for row in history.elections.filter(pl.col("kind") != "join").iter_rows(named=True):
-        who = "nobody wins" if row["leader"] is None else f"server {names.name(row['leader'])} wins"
-        yield _told(row["end"], f"Election {row['election']}: {who}. {row['why'] or ''}".strip(), row)
-
-
-def _epochs(history: History, names: wording.Names) -> Iterator[dict[str, Any]]:
-    for row in history.epochs.filter(pl.col("status") == "established").iter_rows(named=True):
-        leader = "an unknown leader" if row["leader"] is None else f"server {names.name(row['leader'])}"
-        yield _told(row["established"], f"Epoch {row['epoch']} is established under {leader}.", row)
-        if row["ended"] is not None:
-            yield _told(row["ended"], f"Epoch {row['epoch']} ends: {row['ended_by'] or 'its leader is not heard of any more'}.")
-
-
-def _syncs(history: History, names: wording.Names) -> Iterator[dict[str, Any]]:
-    for row in history.syncs.filter(pl.col("mode") != "DIFF").iter_rows(named=True):
-        cut = "" if row["truncated_to"] is None else f", its log cut back to {zxid.text(row['truncated_to'])}"
-        yield _told(
-            row["time"], f"Server {names.name(row['learner'])} is brought up to date by {row['mode']}{cut}. {row['why'] or ''}".strip(), row
-        )
+    found = sorted(history.unavailable, key=lambda out: -out.ms)
+    if len(found) <= FEW:
+        return [wording.outage(out, names) for out in history.unavailable]
+    total = wording.duration(sum(out.ms for out in found))
+    return [f"Writes were impossible {len(found)} times, for {total} in all. The longest: {wording.outage(found[0], names)}"]

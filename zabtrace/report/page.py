@@ -1,95 +1,100 @@
 """The page: one HTML file that needs nothing else, and that nothing in the evidence can make do anything.
 
-Strategy: Python puts rows together, the template lays them out with autoescape on. The content security policy forbids every
-connection and every script but the two whose hashes it names; chart data are JSON in a block that is never executed.
+Strategy: ``content`` puts rows together, the templates in ``parts`` lay them out with autoescape on. The content security policy
+forbids every connection and every script but those whose hashes it names; data for scripts are JSON in blocks that are never
+executed, and our scripts put text into the page as text only.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterable
 from importlib import resources
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from zabtrace import __version__, charts, documents, wording
+from zabtrace import __version__, charts, wording
 from zabtrace.documents import grids
 from zabtrace.fates.judgement import Judgement
 from zabtrace.predict import Prediction
 from zabtrace.replay.history import History
-from zabtrace.report import facts
+from zabtrace.report import story
+from zabtrace.report.content import BOUND, Content, Findings, Wish, gather
 
-BOUND = 1000
-"""Rows of a table that the page holds; it says how many there are."""
-TEMPLATE, STYLE, SCRIPT = "page.html.j2", "page.css", "page.js"
+TEMPLATE, STYLE = "page.html.j2", "page.css"
+SCRIPTS = ("theme.js", "tables.js", "timeline.js")
+UNIT = 20
+"""So many neighbouring writes at most stand above one sentence: more would not fit on one page of a table."""
 
 
 def build(
     history: History, judgement: Judgement, prediction: Prediction | None = None, title: str | None = None, note: str | None = None
 ) -> str:
-    """The whole page as HTML."""
-    scripts = [charts.script(), _file(SCRIPT)]
-    html: str = _template().render(
-        title=title or "What became of the writes",
-        note=note,
-        version=__version__,
-        style=Markup(_file(STYLE)),  # noqa: S704  # our own file
-        scripts=[Markup(script) for script in scripts],  # noqa: S704  # our own file and plotly's
-        policy=_policy(scripts),
-        charts={name: Markup(charts.figure_json(name, history, judgement)) for name in charts.CHARTS},  # noqa: S704  # has no < left
-        verdict=documents.verify(history, judgement),
-        read=facts.read(history),
-        files=facts.files(history),
-        numbers=facts.numbers(history, judgement),
-        outages=[wording.outage(out, wording.Names.of(history.trace.servers)) for out in history.unavailable],
-        apart=charts.clocks_apart(history),
-        happened=facts.happened(history),
-        most=facts.MOST,
-        bound=BOUND,
-        columns=grids.COLUMNS,
-        told=grids.TOLD,
-        brief=[*(column for column in grids.COLUMNS["writes"] if column[1] not in grids.TOLD["writes"]), ("record at byte", "own")],
-        **_tables(history, judgement, prediction),
+    """The whole page as HTML, with all sections."""
+    return html(gather(Findings(history, judgement, prediction), Wish(title, note)))
+
+
+def html(content: Content) -> str:
+    """A report's content as one HTML page."""
+    drawn = charts.CHARTS if "timeline" in content.sections else {}
+    scripts = [*([charts.script()] if drawn else []), "\n".join(file(name) for name in SCRIPTS)]
+    page: str = (
+        environment()
+        .get_template(TEMPLATE)
+        .render(
+            version=__version__,
+            sections=content.sections,
+            style=Markup(file(STYLE)),  # noqa: S704  # our own file
+            scripts=[Markup(script) for script in scripts],  # noqa: S704  # our own files and plotly's
+            policy=_policy(scripts),
+            blocks={name: Markup(charts.figure_json(name, content.history, content.judgement)) for name in drawn},  # noqa: S704  # has no <
+            most=story.MOST,
+            bound=BOUND,
+            columns=grids.COLUMNS,
+            told=grids.TOLD,
+            brief=[*(column for column in grids.COLUMNS["writes"] if column[1] not in grids.TOLD["writes"]), ("record at byte", "own")],
+            **content.rows,
+        )
     )
-    return html
+    return page
 
 
-def _file(name: str) -> str:
-    return resources.files("zabtrace.report").joinpath(name).read_text("utf-8")
+def file(name: str) -> str:
+    """One of our own templates, styles or scripts."""
+    return resources.files("zabtrace.report").joinpath("parts", name).read_text("utf-8")
 
 
-def _template() -> Any:
-    environment = Environment(
-        loader=DictLoader({TEMPLATE: _file(TEMPLATE)}), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["say"] = wording.listed
-    environment.filters["alike"] = grids.alike
-    environment.filters["filled"] = lambda rows, name: grids.filled(name, rows)
-    environment.filters["place"] = wording.place
-    environment.filters["span"] = lambda zxids: wording.span([int(written, 16) for written in zxids])
-    environment.filters["rows"] = lambda document_rows, name: grids.rows(name, document_rows)
-    return environment.get_template(TEMPLATE)
+def block(value: Any) -> Markup:
+    """A value as JSON that can stand in a script block: no ``<`` is left in it."""
+    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704  # has no < left
+
+
+def environment() -> Environment:
+    """Templates of ``parts`` and the filters they use."""
+    made = Environment(loader=FunctionLoader(file), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters["say"] = wording.listed
+    made.filters["alike"] = units
+    made.filters["filled"] = lambda rows, name: grids.filled(name, rows)
+    made.filters["place"] = wording.place
+    made.filters["span"] = lambda zxids: wording.span([int(written, 16) for written in zxids])
+    made.filters["rows"] = lambda document_rows, name: grids.rows(name, document_rows)
+    return made
+
+
+def units(writes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Groups of ``grids.alike``, none longer than UNIT rows."""
+    return [
+        {**group, "rows": group["rows"][start : start + UNIT]}
+        for group in grids.alike(writes)
+        for start in range(0, len(group["rows"]), UNIT)
+    ]
 
 
 def _policy(scripts: Iterable[str]) -> str:
     """The content security policy: no network, no script but these."""
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts)
     return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
-
-
-def _tables(history: History, judgement: Judgement, prediction: Prediction | None) -> dict[str, Any]:
-    """The documents behind the tables, and the frames of the evidence as rows."""
-    names = wording.Names.of(history.trace.servers)
-    trace = history.trace
-    return {
-        "elections": documents.elections(history),
-        "epochs": documents.epochs(history),
-        "syncs": documents.syncs(history),
-        "prediction": None if prediction is None else documents.predict(prediction, names),
-        "damage": list(wording.rows(trace.damage, names)),
-        "sources": list(wording.rows(trace.sources, names)),
-        "unknown": list(wording.rows(documents.unknown_shapes(trace.lines).head(BOUND), names)),
-    }

@@ -1,0 +1,162 @@
+"""What the report says, as plain rows and sentences: every face of it (page, Markdown) is made of this and of nothing else.
+
+Strategy: a window chooses rows of the tables, never what is judged; what it hides is counted. Documents that other layers make
+(``check``, ``incidents``) are handed in: a report without them says that they were not asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import polars as pl
+
+from zabtrace import charts, documents, schema, wording
+from zabtrace.documents.window import Window
+from zabtrace.errors import UsageError
+from zabtrace.fates.judgement import Judgement
+from zabtrace.predict import Prediction
+from zabtrace.replay.history import History
+from zabtrace.report import facts, sections, story
+
+BOUND = 1000
+"""Rows of a table that the page holds; it says how many there are."""
+VOTES = 5000
+"""Votes that the page holds in all: with many elections only the first of each are listed."""
+SESSIONS = 500
+"""Sessions listed, those with the most transactions."""
+NARROWED = ("roles", "elections", "epochs", "syncs")
+_ALL = Window()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked of the report."""
+
+    title: str | None = None
+    note: str | None = None
+    only: Sequence[str] = ()
+    skip: Sequence[str] = ()
+    window: Window = _ALL
+    command: str = "EVIDENCE"
+    """The evidence as it was named, ready to stand in a command."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that was concluded, and the documents of layers that the report does not know."""
+
+    history: History
+    judgement: Judgement
+    prediction: Prediction | None = None
+    check: Mapping[str, Any] | None = None
+    incidents: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Content:
+    """``rows`` by name, and the frames that the charts are drawn from."""
+
+    history: History
+    judgement: Judgement
+    sections: Mapping[str, str]
+    rows: Mapping[str, Any] = field(default_factory=dict)
+
+
+def gather(findings: Findings, wish: Wish) -> Content:
+    """Everything the report says. Raises UsageError for sections that do not exist."""
+    history, shown = findings.history, narrowed(findings.history, wish.window)
+    names = wording.Names.of(history.trace.servers)
+    verdict = documents.verify(history, narrowed_writes(findings.judgement, wish.window))
+    elections = documents.elections(shown)
+    return Content(
+        shown,
+        findings.judgement,
+        sections.chosen(wish.only, wish.skip),
+        {
+            "title": wish.title or "What became of the writes",
+            "note": wish.note,
+            "evidence": wish.command,
+            "verdict": {**verdict, "counts": findings.judgement.counts, "counts_by_op": findings.judgement.counts_by_op},
+            "hidden": _hidden(findings, shown, verdict),
+            "read": facts.read(history),
+            "files": facts.files(history),
+            "numbers": facts.numbers(history, findings.judgement),
+            "outages": facts.outages(history),
+            "apart": charts.clocks_apart(history),
+            "happened": story.happened(shown),
+            "elections": _with_fewer_votes(elections["elections"]),
+            "unavailable": elections["unavailable"],
+            "epochs": documents.epochs(shown)["epochs"],
+            "syncs": documents.syncs(shown)["syncs"],
+            "prediction": None if findings.prediction is None else documents.predict(findings.prediction, names),
+            "damage": list(wording.rows(history.trace.damage.head(BOUND), names)),
+            "damaged": history.trace.damage.height,
+            "sources": list(wording.rows(history.trace.sources, names)),
+            "unknown": list(wording.rows(documents.unknown_shapes(history.trace.lines).head(BOUND), names)),
+            "sessions": sessions(history, names),
+            "zones": zones(history, names),
+            "check": findings.check,
+            "incidents": findings.incidents,
+        },
+    )
+
+
+def narrowed(history: History, window: Window) -> History:
+    """The History with the rows that lie in the window; a table that has nothing to compare a bound with stays whole."""
+    tables: dict[str, Any] = {name: _narrow(getattr(history, name), window) for name in NARROWED}
+    times = [None if bound is None else bound.time for bound in (window.low, window.high)]
+    kept = [pl.col("server").is_in(list(window.servers))] if window.servers else []
+    kept += [pl.col("end") >= times[0]] if times[0] else []
+    kept += [pl.col("start") <= times[1]] if times[1] else []
+    tables["processes"] = history.processes.filter(pl.all_horizontal(kept).fill_null(True)) if kept else history.processes
+    return replace(history, **tables)
+
+
+def narrowed_writes(judgement: Judgement, window: Window) -> Judgement:
+    """The same judgement, listing only the writes in the window."""
+    return replace(judgement, writes=_narrow(judgement.writes, window))
+
+
+def _narrow(df: pl.DataFrame, window: Window) -> pl.DataFrame:
+    try:
+        return window.narrow(df)
+    except UsageError:  # no column to compare this bound with: all rows are shown
+        return df
+
+
+def _hidden(findings: Findings, shown: History, verdict: Mapping[str, Any]) -> int:
+    """How many rows of the main tables the window hides."""
+    tables: int = sum(getattr(findings.history, name).height - getattr(shown, name).height for name in NARROWED if name != "roles")
+    return tables + documents.listed_writes(findings.judgement, every=False).height - len(verdict["writes"])
+
+
+def _with_fewer_votes(elections: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Elections with at most VOTES votes in all; ``votes_hidden`` counts the others of each."""
+    share = max(VOTES // max(len(elections), 1), 10)
+    return [{**row, "votes": row["votes"][:share], "votes_hidden": max(len(row["votes"]) - share, 0)} for row in elections]
+
+
+def sessions(history: History, names: wording.Names) -> list[dict[str, Any]]:
+    """Sessions by their transactions on the newest disks: when each was opened, what it wrote, when it was closed."""
+    records = history.trace.txns.filter((pl.col("copy") == 0) & pl.col("session").is_not_null() & (pl.col("session") != 0))
+    once = records.select("session", "zxid", "time", "op", "timeout").unique(["session", "zxid"], keep="first", maintain_order=True)
+    opened, closed = pl.col("op") == "createSession", pl.col("op") == "closeSession"
+    table = once.group_by("session", maintain_order=True).agg(
+        pl.col("timeout").drop_nulls().first(),
+        pl.col("time").filter(opened).min().alias("opened"),
+        pl.col("time").filter(closed).max().alias("closed"),
+        (~(opened | closed)).sum().alias("writes"),
+        pl.col("time").max().alias("last"),
+        pl.col("zxid").min().alias("first_zxid"),
+        pl.col("zxid").max().alias("last_zxid"),
+    )
+    most = table.sort("writes", "session", descending=[True, False]).head(SESSIONS)
+    return list(wording.rows(most, names))
+
+
+def zones(history: History, names: wording.Names) -> list[dict[str, Any]]:
+    """Per server what identified it, its version and the zone its log stamps are read in."""
+    columns = [column.name for column in schema.SERVERS]
+    return list(wording.rows(history.trace.servers.select(columns), names))

@@ -1,0 +1,30 @@
+"use strict";
+// Light and dark: what the system asks for, until the button says otherwise. Charts listen to "theme".
+const Theme = (() => {
+  const root = document.documentElement, system = matchMedia("(prefers-color-scheme: dark)"), button = document.getElementById("theme");
+  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const tell = () => document.dispatchEvent(new Event("theme"));
+  const toggle = () => { root.dataset.theme = dark() ? "light" : "dark"; tell(); };
+  button.hidden = false;
+  button.addEventListener("click", toggle);
+  system.addEventListener("change", tell);
+  return { dark, toggle, colour: (name) => getComputedStyle(root).getPropertyValue(name).trim() };
+})();
+
+// Keys: n and p walk through the sections, / finds the next search box, t changes the theme.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+  const sections = [...document.querySelectorAll("main > section")];
+  const go = (section) => { if (section) { section.tabIndex = -1; section.focus({ preventScroll: true }); section.scrollIntoView(); } };
+  const keys = {
+    n: () => go(sections.find((one) => one.getBoundingClientRect().top > 2)),
+    p: () => go(sections.findLast((one) => one.getBoundingClientRect().top < -2)),
+    t: Theme.toggle,
+    "/": () => { const box = [...document.querySelectorAll("input[type=search]")].find((one) => one.getBoundingClientRect().bottom > 0 && one.offsetParent); if (box) box.focus(); },
+  };
+  if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
+});
+
+// Printing shows what stands in closed details too.
+addEventListener("beforeprint", () => document.querySelectorAll("details:not([open])").forEach((one) => { if (!one.dataset.long) { one.dataset.closed = "1"; one.open = true; } }));
+addEventListener("afterprint", () => document.querySelectorAll("details[data-closed]").forEach((one) => { one.open = false; delete one.dataset.closed; }));

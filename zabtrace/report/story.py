@@ -1,0 +1,159 @@
+"""What happened, in sentences, by time: written from the tables of the History, each sentence with the lines that show it.
+
+Strategy: one function per table yields Told rows; neighbours in time that say the same of several servers are drawn together. Each
+time is that of its own server's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import polars as pl
+
+from zabtrace import wording, zxid
+from zabtrace.replay.history import History
+
+MOST = 200
+"""So many sentences are told; the page says how many there are."""
+CUT_OFF = "no line: "
+"""How ``processes.ended_by`` begins where no line tells the end."""
+BY = {"epoch": "by its newer epoch", "zxid": "by the larger zxid", "sid": "by server id", "alone": "alone"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """One sentence. ``sentence`` makes it from the servers of neighbours with the same ``same``."""
+
+    time: datetime | None
+    sentence: Callable[[list[int]], str]
+    same: tuple[Any, ...] = ()
+    server: int | None = None
+    place: Mapping[str, Any] | None = None
+
+
+def happened(history: History) -> list[dict[str, Any]]:
+    """Rows ``time, what, place, places``: each sentence, and where it is shown. What has no time stands at the end."""
+    names = wording.Names.of(history.trace.servers)
+    told = sorted((one for teller in TELLERS for one in teller(history, names)), key=_when)
+    numbered = ((one.same or (number,), one) for number, one in enumerate(told))
+    return [_row([one for _, one in group]) for _, group in groupby(numbered, key=lambda pair: pair[0])]
+
+
+def _when(told: Told) -> tuple[bool, float]:
+    return (told.time is None, told.time.timestamp() if told.time else 0.0)
+
+
+def _row(group: list[Told]) -> dict[str, Any]:
+    places = [wording.place(one.place) for one in group if one.place and one.place.get("source")]
+    what = group[0].sentence(sorted(one.server for one in group if one.server is not None))
+    return {"time": wording.moment(group[0].time), "what": what, "place": ", ".join(places), "places": places}
+
+
+def servers(numbers: Iterable[int], names: wording.Names, capital: bool = False) -> str:
+    """Some servers, named.
+
+    >>> servers([1, 2, 3], wording.Names()), servers([2], wording.Names(), capital=True)
+    ('servers 1, 2 and 3', 'Server 2')
+    """
+    listed = [str(names.name(number)) for number in dict.fromkeys(numbers)]
+    text = " and ".join(filter(None, (", ".join(listed[:-1]), *listed[-1:])))
+    word = "server" if len(listed) == 1 else "servers"
+    return f"{word.capitalize() if capital else word} {text}"
+
+
+def _always(text: str) -> Callable[[list[int]], str]:
+    """A sentence that is never drawn together with another."""
+    return lambda _: text
+
+
+def _verb(numbers: list[int], one: str, many: str) -> str:
+    return one if len(set(numbers)) == 1 else many
+
+
+def _starts(history: History, names: wording.Names) -> Iterator[Told]:
+    for row in history.processes.iter_rows(named=True):
+        version = f" (ZooKeeper {row['version']})" if row["version"] else ""
+
+        def sentence(who: list[int], version: str = version) -> str:
+            return f"{servers(who, names, True)} {_verb(who, 'starts', 'start')}{version}."
+
+        yield Told(row["start"], sentence, ("start", version), row["server"], row)
+
+
+def _ends(history: History, names: wording.Names) -> Iterator[Told]:
+    """The last line of each process; a cut-off is told as what it is: the line after which nothing is known."""
+    for row in history.processes.iter_rows(named=True):
+        reason = row["ended_by"] or "no reason given"
+
+        def sentence(who: list[int], reason: str = reason) -> str:
+            return f"{servers(who, names, True)} {_verb(who, 'prints its', 'print their')} last line ({reason.removeprefix(CUT_OFF)})."
+
+        yield Told(row["end"], sentence, ("end", reason), row["server"])
+
+
+def _outages(history: History, names: wording.Names) -> Iterator[Told]:
+    for out in history.unavailable:
+        begin = f"By the clock of {servers([out.clock], names)} no write is possible for {wording.duration(out.ms)}, from here on."
+        yield Told(out.start if isinstance(out.start, datetime) else None, _always(begin))
+
+
+def _elections(history: History, names: wording.Names) -> Iterator[Told]:
+    for row in history.elections.iter_rows(named=True):
+        text = _joined(row, names) if row["kind"] == "join" else _elected(row, names)
+        yield Told(row["end"] or row["start"], _always(text), (), None, row)
+
+
+def _joined(row: Mapping[str, Any], names: wording.Names) -> str:
+    who = row["servers"] or []
+    leader = "the existing leader" if row["leader"] is None else f"the existing leader {names.name(row['leader'])}"
+    return f"{servers(who, names, True)} {_verb(who, 'looks', 'look')} for a leader and {_verb(who, 'joins', 'join')} {leader}."
+
+
+def _elected(row: Mapping[str, Any], names: wording.Names) -> str:
+    who = row["servers"] or []
+    lasted = f" for {wording.duration(_ms(row))}" if row["start"] and row["end"] else ""
+    voted = f"{servers(who, names, True)} {_verb(who, 'votes', 'vote')}{lasted}: " if who else "A leader without a vote: "
+    if row["leader"] is None:
+        return f"{voted}nobody wins. {row['why'] or ''}".strip()
+    by = BY.get(row["decided_by"] or "", "")
+    return f"{voted}{names.name(row['leader'])} wins{f' {by}' if by else ''}. {row['why'] or ''}".strip()
+
+
+def _ms(row: Mapping[str, Any]) -> int:
+    lasted: timedelta = row["end"] - row["start"]
+    return round(lasted.total_seconds() * 1000)
+
+
+def _epochs(history: History, names: wording.Names) -> Iterator[Told]:
+    for row in history.epochs.filter(pl.col("status") == "established").iter_rows(named=True):
+        leader = "an unknown leader" if row["leader"] is None else servers([row["leader"]], names)
+        with_whom = f", with {servers(row['followers'], names)}" if row["followers"] else ""
+        begins = f"Epoch {row['epoch']} begins under {leader}{with_whom}."
+        yield Told(row["established"], _always(begins), (), None, row)
+        if row["ended"] is not None:
+            ends = f"Epoch {row['epoch']} of {leader} ends: {row['ended_by'] or 'its leader is not heard of any more'}."
+            yield Told(row["ended"], _always(ends))
+
+
+def _syncs(history: History, names: wording.Names) -> Iterator[Told]:
+    for row in history.syncs.filter(pl.col("mode") != "DIFF").iter_rows(named=True):
+        learner = servers([row["learner"]], names, True)
+        cut = "" if row["truncated_to"] is None else f" and cut to {zxid.text(row['truncated_to'])}"
+        text = f"{learner} is brought up to date by {row['mode']}{cut}{_gone(row)}. {row['why'] or ''}".strip()
+        yield Told(row["time"], _always(text), (), None, row)
+
+
+def _gone(row: Mapping[str, Any]) -> str:
+    """What a synchronization took out of the history: ``; 12 records from 0x.. to 0x.. are discarded``."""
+    first, last, count = (row[f"discarded_{part}"] for part in ("from", "to", "count"))
+    if first is None and last is None and count is None:
+        return ""
+    bounds = " to ".join("?" if bound is None else zxid.text(bound) for bound in (first, last))
+    return f"; {'records' if count is None else f'{count} records'} from {bounds} are discarded"
+
+
+TELLERS = (_starts, _ends, _outages, _elections, _epochs, _syncs)
