@@ -278,7 +278,7 @@ def test_pipes_get_whole_lines(history, judgement):
 
 
 def test_the_story_of_a_zxid_names_its_records_epoch_and_what_cut_it(history, judgement):
-    document = answers.story(history, judgement, 0x100000007).document
+    document = answers.argument(history, judgement, 0x100000007).document
     assert [row["fate"] for row in document["writes"]] == ["truncated"]
     assert [(row["server"], row["copy"]) for row in document["records"]] == [(3, 1)]
     assert [row["epoch"] for row in document["epoch"]] == [1]
@@ -287,7 +287,7 @@ def test_the_story_of_a_zxid_names_its_records_epoch_and_what_cut_it(history, ju
 
 
 def test_the_story_of_an_unknown_zxid_says_so(history, judgement):
-    shown = "".join(views.text(answers.story(history, judgement, 0x900000001), None))
+    shown = "".join(views.text(answers.argument(history, judgement, 0x900000001), None))
     assert "0x900000001: no record of it was judged" in shown
 
 

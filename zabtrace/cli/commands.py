@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from zabtrace import __version__
 from zabtrace.cli.asked import TABULAR, Asked, shared
 from zabtrace.cli.output import put, refuse_inside_evidence, terminal_width, write
+from zabtrace.cli.verifying import close, verify
 from zabtrace.errors import UsageError
 
-if TYPE_CHECKING:
-    from zabtrace.fates.judgement import Judgement
-
-EXIT = {"nothing_lost": 0, "lost": 1, "diverged": 1, "undecided": 3}
 DEFAULT = "summary"
 PAGE = Path("zabtrace-report.html")
 
@@ -62,14 +58,6 @@ def zabtrace() -> None:
     """
 
 
-def _close(asked: Asked, judgement: Judgement) -> int:
-    """The exit code of a verdict, and why on stderr."""
-    code = EXIT[judgement.verdict]
-    if code or not asked.quiet:
-        click.echo(f"zabtrace: {judgement.verdict.replace('_', ' ')}: {judgement.message}", err=True)
-    return code
-
-
 @zabtrace.command()
 @shared()
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=PAGE, show_default=True, help="Write the page to this file.")
@@ -96,7 +84,7 @@ def report(asked: Asked, title: str | None, note: str | None) -> int:
     blocks = [*summary.blocks(history, judgement), screen.Sentence(f"The page: {target}")]
     width = terminal_width()
     write(None, screen.plain(blocks) if width is None else screen.coloured(blocks, width))
-    return _close(asked, judgement)
+    return close(asked, judgement)
 
 
 @zabtrace.command(hidden=True)
@@ -113,33 +101,7 @@ def summary(asked: Asked) -> int:
     return 0
 
 
-@zabtrace.command()
-@shared(*TABULAR, filters=True)
-@click.option("--since", metavar="POINT", help="Judge only what was written from this time, zxid or epoch on: it narrows the verdict.")
-@click.option("--all", "every", is_flag=True, help="List every write, also those that survived.")
-@click.option("--explain", metavar="ZXID", help="Tell the whole story of one zxid.")
-@click.option("--top", type=click.IntRange(1), metavar="N", help="List the first N writes only.")
-def verify(asked: Asked, since: str | None, every: bool, explain: str | None, top: int | None) -> int:
-    """Say which writes survived, and which were lost, truncated, shadowed or are still pending, with the evidence for each.
-
-    \b
-    Examples:
-      zabtrace verify incident/ --before before-restart/ --clients history.jsonl
-      zabtrace verify incident/ --format json --all
-      zabtrace verify incident/ --explain 0x100000061
-      zabtrace verify incident/ --since e5
-    """
-    from zabtrace import zxid
-    from zabtrace.render import answers
-
-    _check_target(asked)
-    told = zxid.parse(explain) if explain else None
-    history, judgement = asked.judged(since)
-    if told is not None:
-        put(asked, answers.story(history, judgement, told))
-    else:
-        put(asked, answers.verify(history, judgement, every=every, top=top, window=asked.window(history.trace.servers)))
-    return _close(asked, judgement)
+zabtrace.add_command(verify)
 
 
 def _check_target(asked: Asked) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 import polars as pl
 
 from zabtrace import documents, wording
+from zabtrace.documents import stories as told
 from zabtrace.documents.window import Window
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import Judgement
@@ -14,6 +16,7 @@ from zabtrace.predict import Prediction
 from zabtrace.render import records, screens, stories
 from zabtrace.render.views import View
 from zabtrace.replay.history import History
+from zabtrace.stories import story as tell
 
 
 def verify(history: History, judgement: Judgement, *, every: bool, top: int | None, window: Window) -> View:
@@ -23,10 +26,17 @@ def verify(history: History, judgement: Judgement, *, every: bool, top: int | No
     return View(document, "writes", screens.verify(document, top or screens.FEW), frame)
 
 
-def story(history: History, judgement: Judgement, told: int) -> View:
-    """Everything the evidence says about one zxid."""
-    document = stories.story(history, judgement, told)
-    return View(document, "writes", stories.screen(document), judgement.writes.filter(pl.col("zxid") == told))
+def story(history: History, judgement: Judgement, asked: str, at: datetime | None = None, top: int | None = None) -> View:
+    """Everything the evidence says about a path, a zxid or a session."""
+    found = tell(history, judgement, asked, at)
+    document = told.told(history, judgement, found)
+    return View(document, "writes", stories.told(document, top or screens.FEW), found.target.writes)
+
+
+def argument(history: History, judgement: Judgement, number: int) -> View:
+    """The full argument about one zxid."""
+    document = told.explained(history, judgement, number)
+    return View(document, "writes", stories.explained(document), judgement.writes.filter(pl.col("zxid") == number))
 
 
 def elections(history: History, window: Window) -> View:

@@ -54,14 +54,15 @@ def verify(document: Document, few: int = FEW) -> list[Block]:
         *verdict(document),
         grid("Servers", "servers", document["servers"]),
         grid("Writes", "writes", document["writes"][:few]),
-        *_more(len(document["writes"]), few, "writes"),
+        *more(len(document["writes"]), few, "writes"),
         grid("Known from text only", "ranges", document["ranges"]),
         grid("Client writes", "clients", document["clients"][:few]),
-        *_more(len(document["clients"]), few, "client writes"),
+        *more(len(document["clients"]), few, "client writes"),
     ]
 
 
-def _more(number: int, few: int, what: str) -> list[Block]:
+def more(number: int, few: int, what: str) -> list[Block]:
+    """That there are more rows than are shown, and how to see them."""
     return [Sentence(f"... and {number - few} more {what}: --top N shows N of them, --format json all.")] if number > few else []
 
 

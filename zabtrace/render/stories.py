@@ -1,62 +1,86 @@
-"""The whole story of one zxid: its fate, its records in every file, and the epochs and synchronizations that concern it."""
+"""Stories on a screen: what became of the writes, why, who held them, and everything that happened to them in one order."""
 
 from __future__ import annotations
 
-import polars as pl
+from itertools import groupby
+from typing import Any
 
-from zabtrace import wording, zxid
-from zabtrace.documents import FORMAT, Document, epochs, grids, sync, write
-from zabtrace.fates.judgement import Judgement
+from zabtrace import wording
+from zabtrace.documents import Document, grids
+from zabtrace.documents.stories import RECORDS
 from zabtrace.render import screens
 from zabtrace.render.screen import Block, Grid, Sentence
-from zabtrace.replay.history import History
 
-RECORDS = ("server", "copy", "source", "offset", "time", "session", "cxid", "op", "path", "data_len", "checksum_ok")
-
-
-def story(history: History, judgement: Judgement, told: int) -> Document:
-    """Everything the evidence says about ``told``; empty lists where it says nothing."""
-    names = wording.Names.of(history.trace.servers)
-    number = pl.lit(told)
-
-    def rows(df: pl.DataFrame) -> list[Document]:
-        return list(wording.rows(df, names))
-
-    cut = pl.col("truncated_to").is_not_null() & (pl.col("truncated_to") < number) & (pl.col("learner_zxid").fill_null(told) >= number)
-    reached = pl.col("to_zxid").is_not_null() & (pl.col("learner_zxid") < number) & (pl.col("to_zxid") >= number)
-    between = (pl.col("from") <= number) & (pl.col("to").fill_null(told) >= number)
-    return {
-        "format": FORMAT,
-        "zxid": zxid.text(told),
-        "writes": [write(row) for row in rows(judgement.writes.filter(pl.col("zxid") == told).drop("payload_hash"))],
-        "ranges": rows(judgement.ranges.filter(between)),
-        "records": rows(history.trace.txns.filter(pl.col("zxid") == told).sort("server", "copy", "source").select(RECORDS)),
-        "epoch": [row for row in epochs(history)["epochs"] if row["epoch"] == zxid.epoch(told)],
-        "syncs": [sync(row) for row in rows(history.syncs.filter(cut | reached))],
-        "clients": rows(judgement.clients.filter(pl.col("zxid") == told)),
-    }
+HELD = (("server", "server"), ("copy", "copy"), ("zxids", "span"), ("held", "held"), ("where", "place"), ("why", "why"))
+STEPS = (("at", "at"), ("what", "what"), ("server", "server"), ("time", "time"), ("shown by", "place"), ("says", "says"))
 
 
-def screen(document: Document) -> list[Block]:
-    """The story told: what became of it, why, where it is shown, and what concerned it."""
+def told(document: Document, few: int = screens.FEW) -> list[Block]:
+    """The story of a path, a zxid or a session."""
+    story = document["story"]
+    writes = document["writes"]
+    blocks: list[Block] = [Sentence(story["message"], "bold")]
+    if len(writes) == 1:
+        blocks += fate(writes[0])
+    elif writes:
+        blocks += [screens.grid("Writes", "writes", writes[:few]), *screens.more(len(writes), few, "writes")]
+    blocks += [Sentence(f"{row['fate']} as part of a range known from text: {row['why']}") for row in document["ranges"]]
+    return [*blocks, *_held(story), *_steps(story, few), screens.grid("Clients", "clients", document["clients"][:few])]
+
+
+def explained(document: Document) -> list[Block]:
+    """The argument about one zxid: what became of it, why, where it is shown, and what concerned it."""
     blocks: list[Block] = []
     for row in document["writes"]:
-        blocks += _fate(row)
+        blocks += fate(row)
     if not document["writes"]:
         blocks.append(Sentence(f"{document['zxid']}: no record of it was judged."))
     blocks += [Sentence(f"{row['fate']} as part of a range known from text: {row['why']}") for row in document["ranges"]]
+    blocks += _held(document["story"])
     blocks.append(Grid("Records", [(name, name) for name in RECORDS], document["records"]))
     blocks.append(screens.grid("Its epoch", "epochs", document["epoch"]))
     blocks += screens.syncs(document) if document["syncs"] else []
     return [*blocks, screens.grid("Clients", "clients", document["clients"])]
 
 
-def _fate(row: Document) -> list[Block]:
-    settled = [Sentence(f"What would settle it: {row['settled_by']}")] if row["settled_by"] else []
+def fate(row: Document) -> list[Block]:
+    """One write: its fate, why, the rule, the evidence, and what would change the verdict."""
+    rule = row["rule"]
+    says = [Sentence(f"Rule {rule}: {row['rule_says']}")] if row["rule_says"] else []
     return [
         Sentence(f"{row['zxid']} {row['op'] or ''} {grids.paths(row)}: {row['fate']}", row["fate"]),
-        Sentence(f"{row['why']} (rule {row['rule']})" if row["rule"] else row["why"] or ""),
+        Sentence(f"{row['why']} (rule {rule})" if rule else row["why"] or ""),
         Sentence(f"committed: {row['committed']}; answered: {row['acknowledged']}; at the next start: {row['at_next_start']}"),
-        *settled,
+        *says,
         screens.grid("Shown by", "proofs", row["evidence"]),
+        Sentence(""),
+        *(Sentence(text if text.startswith("What would") else f"What would change it: {text}") for text in row["would_change"]),
     ]
+
+
+def _held(story: dict[str, Any]) -> list[Block]:
+    rows = [{**row, "span": _span(row), "place": wording.place(row) if row["source"] else ""} for row in story["held"]]
+    return [Grid("Who held it", HELD, rows)]
+
+
+def _span(row: dict[str, Any]) -> str:
+    return row["from"] if row["count"] == 1 else f"{row['from']}..{row['to']} ({row['count']})"
+
+
+def _steps(story: dict[str, Any], few: int) -> list[Block]:
+    rows = _folded([{**row, "place": wording.place(row) if row["source"] else ""} for row in story["steps"]])
+    return [Grid("In order", STEPS, rows[: few * 2]), *screens.more(len(rows), few * 2, "steps")]
+
+
+def _folded(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records of one write in several logs as one row: who logged it; each one's place is in the JSON."""
+    rows: list[dict[str, Any]] = []
+    for (at, what), members in groupby(steps, key=lambda row: (row["at"], row["what"])):
+        listed = list(members)
+        if what != "logged" or len(listed) == 1:
+            rows += listed
+            continue
+        servers = list(dict.fromkeys(row["server"] for row in listed))
+        places = f"{listed[0]['place']} and {len(listed) - 1} more"
+        rows.append({**listed[0], "at": at, "server": servers, "place": places, "says": listed[0]["says"].partition(": in the log of ")[0]})
+    return rows
