@@ -14,12 +14,14 @@ import click
 
 from zabtrace.cli.check import check
 from zabtrace.cli.commands import zabtrace
+from zabtrace.cli.incidents import incidents
 from zabtrace.errors import UsageError
 
 WRONG_USAGE, FAILED, INTERRUPTED = 2, 4, 130
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 zabtrace.add_command(check)
+zabtrace.add_command(incidents)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

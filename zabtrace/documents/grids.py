@@ -38,6 +38,9 @@ COLUMNS = {
     "syncs": _columns(
         "epoch, time, learner, leader, mode, from=learner_zxid, to=to_zxid, truncated to=truncated_to, discarded=gone, why, shown by=place"
     ),
+    "losses": _columns("time, server, lost, what, cause, shown by=shown_by"),
+    "clocks": _columns("server, against, ahead by=ahead, shown by=shown_by"),
+    "findings": _columns("what, why, shown by=shown_by"),
     "learners": _columns("server, mode, truncated to=truncated_to, why"),
     "lines": _columns("source, server, layout, lines, understood, unknown, foreign, damaged"),
     "unknown": _columns("count, level, logger, shape, first place=place"),
@@ -54,6 +57,9 @@ TOLD = {
     "elections": ("why",),
     "epochs": ("rolls_over", "ended_by"),
     "syncs": ("why", "place"),
+    "losses": ("what", "cause", "shown_by"),
+    "clocks": ("shown_by",),
+    "findings": ("why", "shown_by"),
     "damage": ("reason", "next_step"),
 }
 """What is long and stands below its row, where the width is limited."""
@@ -112,6 +118,9 @@ CELLS: dict[str, dict[str, Callable[[Row], Any]]] = {
     "votes": {"place": wording.place},
     "epochs": {"used": used},
     "syncs": {"gone": discarded, "place": wording.place},
+    "losses": {"shown_by": shown_by},
+    "clocks": {"shown_by": shown_by},
+    "findings": {"shown_by": shown_by},
     "unknown": {"place": wording.place},
     "damage": {"place": wording.place},
     "proofs": {"place": wording.place},

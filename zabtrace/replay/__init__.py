@@ -40,4 +40,5 @@ def replay(trace: Trace) -> History:
         syncs=syncs(trace, terms),
         disks=saved,
         unavailable=outages(scenes, terms),
+        terms=terms,
     )

@@ -9,6 +9,7 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.evidence.trace import Trace
 from zabtrace.protocol.quorum import Config
+from zabtrace.replay.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class History:
     syncs: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SYNCS))
     disks: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.DISKS))
     unavailable: tuple[Outage, ...] = ()
+    terms: Terms | None = None
+    """What the frames were written from: intervals, votes and terms, for those who look closer. Null where only frames are at hand."""
 
     def config_at(self, zxid: int | None = None) -> Config:
         """The configuration in force at ``zxid``, or the newest one."""

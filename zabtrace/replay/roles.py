@@ -83,7 +83,11 @@ class Stage:
 
     def events(self, *kinds: str) -> pl.DataFrame:
         """Events of these kinds with ``at`` and the number of the ``interval`` in which they were printed."""
-        return within(self.lines.events(*kinds).drop("role"), self._bounds, "interval", "role")
+        return self.within(self.lines.events(*kinds).drop("role"))
+
+    def within(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Lines that have ``at``, with the ``interval`` in which they were printed and its ``role``."""
+        return within(rows, self._bounds, "interval", "role")
 
     @cached_property
     def labels(self) -> dict[int, str]:

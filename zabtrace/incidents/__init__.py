@@ -1,0 +1,40 @@
+"""Incidents: who lost whom and why, how far apart the clocks stood, and where the evidence does not fit the protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from zabtrace import schema
+from zabtrace.incidents import clocks
+from zabtrace.incidents.losses import losses
+from zabtrace.incidents.scene import Scene
+from zabtrace.replay.history import History
+
+__all__ = ["Incidents", "incidents", "offsets"]
+
+
+@dataclass(frozen=True)
+class Incidents:
+    """What was noticed, one frame per table of ``schema``."""
+
+    losses: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.LOSSES))
+    clocks: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.CLOCKS))
+    findings: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.FINDINGS))
+
+
+def incidents(history: History) -> Incidents:
+    """Losses, clocks and findings of a History; empty where no server's log was read."""
+    if history.terms is None:
+        return Incidents()
+    scene = Scene(history, history.terms)
+    spans = clocks.pair_spans(scene)
+    found = list(clocks.findings(scene, spans))
+    apart = clocks.table(spans)
+    return Incidents(losses(scene, apart), apart, schema.frame(schema.FINDINGS, [one._asdict() for one in found]))
+
+
+def offsets(history: History) -> dict[int, float]:
+    """What to add to each server's stamps, in ms, so that a timeline is aligned to the clock of one server (``clocks.aligned``)."""
+    return clocks.aligned(clocks.table(clocks.pair_spans(Scene(history, history.terms)))) if history.terms is not None else {}

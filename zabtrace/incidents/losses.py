@@ -1,0 +1,40 @@
+"""Losses: who lost whom and when, and the probable cause beside each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from zabtrace import schema
+from zabtrace.incidents.causes import Case, Cause, find
+from zabtrace.incidents.clocks import Clocks
+from zabtrace.incidents.notices import LEADER, LEARNER, PROCESS, ROLE, Notice, notices
+from zabtrace.incidents.scene import Scene
+from zabtrace.incidents.silence import Silences
+
+WHAT = {
+    LEADER: "{server} lost its leader, {lost}",
+    LEARNER: "the leader, {server}, lost {lost}",
+    ROLE: "{server} stepped down from leading",
+    PROCESS: "the process of {server} ended",
+}
+
+
+def losses(scene: Scene, clocks: pl.DataFrame) -> pl.DataFrame:
+    """LOSSES, by the stamp of whoever noticed."""
+    found = notices(scene)
+    case = Case(scene, Clocks(clocks), found, Silences(scene.history.trace.lines))
+    rows = [_row(case, notice, find(case, notice)) for notice in found]
+    return schema.frame(schema.LOSSES, rows).sort("time", maintain_order=True, nulls_last=True)
+
+
+def _row(case: Case, notice: Notice, cause: Cause | None) -> dict[str, Any]:
+    lost = "a server that no line names" if notice.lost is None else case.scene.name(notice.lost)
+    what = WHAT[notice.side].format(server=case.scene.name(notice.server), lost=lost)
+    trace = f": {notice.trace.strip()}" if notice.trace and notice.side in (LEADER, LEARNER) else ""
+    evidence = [notice.evidence, *(cause.evidence if cause is not None else ())]
+    return {
+        "time": notice.time, "server": notice.server, "lost": notice.lost, "what": what[:1].upper() + what[1:] + trace,
+        "cause": cause.text if cause is not None else None, "evidence": [e for i, e in enumerate(evidence) if e not in evidence[:i]],
+    }  # fmt: skip

@@ -1,0 +1,155 @@
+"""The scene of an incident: the history with its terms, and lines by the interval they were printed in, found once and kept."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from zabtrace.protocol.quorum import Config
+from zabtrace.replay.history import History
+from zabtrace.replay.positions import placed
+from zabtrace.replay.reasons import listed
+from zabtrace.replay.roles import Interval, Stage
+from zabtrace.replay.terms import Terms
+
+SLOW = ("txnlog_fsync_slow", "jvm_pause", "snapshot_taken")
+GRAVE = ("jvm_exit", "server_exit", "server_exit_abnormal", "severe_error", "init_limit_too_small")
+GRAVE_WORDS = (
+    "OutOfMemoryError", "No space left on device", "Read-only file system", "Input/output error", "Disk quota exceeded",
+    "Timeout while waiting for epoch", "Timeout while waiting for NEWLEADER",
+)  # fmt: skip
+"""Words of the JVM, the operating system and Leader.lead that no message's shape holds: they stand in stack traces."""
+Evidence = dict[str, Any]
+Row = dict[str, Any]
+
+
+class End(NamedTuple):
+    """A line, where it stands, and its stamp."""
+
+    server: int
+    at: int
+    time: datetime
+    source: str | None
+    line: int | None
+
+
+class Supporters(NamedTuple):
+    """A leader's quorum line: where it stands, and whom it names, one set per configuration (two while a reconfig is in flight)."""
+
+    end: End
+    sets: tuple[frozenset[int], ...]
+    said: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the parts of an incident are told from."""
+
+    history: History
+    terms: Terms
+
+    @property
+    def stage(self) -> Stage:
+        """The trace, cut into intervals."""
+        return self.terms.stage
+
+    def name(self, *servers: int) -> str:
+        """'server 1', 'servers 1 and 2'."""
+        return listed(servers, self.stage.labels)
+
+    def per_interval(self, kinds: Iterable[str], *columns: str) -> dict[int, list[Row]]:
+        """Lines of these kinds by interval, in order."""
+        found: dict[int, list[Row]] = defaultdict(list)
+        for row in self.stage.rows(kinds, *columns):
+            found[row["interval"]].append(row)
+        return found
+
+    @cached_property
+    def supporters(self) -> dict[int, Supporters]:
+        """The first quorum line of each leader's interval."""
+        found: dict[int, Supporters] = {}
+        for row in self.stage.rows(["quorum_supported"], "sids", "message"):
+            if row["time"] is not None and row["interval"] not in found:
+                found[row["interval"]] = Supporters(_end(row), sets_of(row["sids"]), row["message"])
+        return found
+
+    @cached_property
+    def slow(self) -> dict[int, list[Row]]:
+        """Lines about how long something took, or for how long the JVM stood still, by interval."""
+        return self.per_interval(SLOW, "ms", "message", "trace")
+
+    @cached_property
+    def grave(self) -> dict[int, list[Row]]:
+        """Lines about memory, disks, exits and limits that were too small, by interval, in order."""
+        lines = self.stage.lines.trace.lines
+        words = pl.any_horizontal(pl.col(name).str.contains_any(list(GRAVE_WORDS)) for name in ("trace", "message")).fill_null(value=False)
+        loud = pl.col("level").is_null() | pl.col("level").is_in(["WARN", "ERROR", "FATAL"])
+        said = lines.filter(pl.col("kind").is_in(GRAVE) | (loud & words)).filter(pl.col("server").is_not_null())
+        found: dict[int, list[Row]] = defaultdict(list)
+        for row in self.stage.within(placed(said)).drop_nulls("interval").to_dicts():
+            found[row["interval"]].append(row)
+        return found
+
+    @cached_property
+    def ended_by(self) -> dict[tuple[int, int], str]:
+        """What ended each process (PROCESSES)."""
+        return {
+            (server, process): said for server, process, said in self.history.processes.select("server", "process", "ended_by").iter_rows()
+        }
+
+    @cached_property
+    def settings(self) -> dict[int, dict[str, str]]:
+        """Configured values per server."""
+        found: dict[int, dict[str, str]] = defaultdict(dict)
+        for server, key, value in self.history.trace.settings.select("server", "key", "value").drop_nulls().iter_rows():
+            found[server][key] = value
+        return found
+
+    def limit(self, server: int, key: str) -> int | None:
+        """syncLimit or initLimit of a server in ms, where its configuration gives it (QuorumPeerConfig has no default for them)."""
+        own = self.settings.get(server, {})
+        ticks, tick = own.get(key, ""), own.get("tickTime", "3000")
+        return int(ticks) * int(tick) if ticks.isdecimal() and tick.isdecimal() and len(ticks + tick) < 16 else None
+
+    @cached_property
+    def configs(self) -> tuple[Config, ...]:
+        """The configurations that name voters, oldest first."""
+        return tuple(config for config in self.history.configs if config.voters)
+
+
+def sets_of(text: str | None) -> tuple[frozenset[int], ...]:
+    """The sids of a quorum line or a step-down: '1,3', '[1, 3]', or two lists while a reconfig is in flight.
+
+    >>> sets_of("[1, 2],[2, 3]") == (frozenset({1, 2}), frozenset({2, 3}))
+    True
+    """
+    lists = re.findall(r"\[([-0-9, ]*)\]", text or "") or [text or ""]
+    return tuple(frozenset(int(number) for number in re.findall(r"-?[0-9]{1,19}", part)) for part in lists)
+
+
+def _end(row: Row) -> End:
+    return End(row["server"], row["at"], row["time"], row["source"], row["line"])
+
+
+def end_of(row: Row) -> End | None:
+    """Where a row of ``Stage.rows`` stands; null where it has no stamp."""
+    return None if row["time"] is None else _end(row)
+
+
+def began(interval: Interval | None) -> End | None:
+    """The line that began an interval."""
+    if interval is None or interval.start is None:
+        return None
+    return End(interval.server, interval.at, interval.start, interval.source, interval.line)
+
+
+def shown(row: Row, says: str | None = None) -> Evidence:
+    """A line as evidence; ``says`` is a literal part of it, by default its message."""
+    return {"source": row["source"], "line": row["line"], "says": says if says is not None else row.get("message")}
