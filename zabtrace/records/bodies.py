@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from zabtrace import schema
 from zabtrace.grammar import jute
 from zabtrace.records import acls, opcodes
-from zabtrace.records.columns import Bytes, Column, Cursor, Flags, Ints, Items, Slices, gather, numbers, only, texts
+from zabtrace.records.columns import Bytes, Column, Cursor, Flags, Ints, Items, Slices, gather, masked, numbers, only, texts
 from zabtrace.records.frames import DIGEST_VERSION, TXN_DIGEST
 from zabtrace.records.opcodes import Op
 
@@ -27,19 +26,14 @@ COLUMNS = {
 }  # fmt: skip
 """Fields that are one number: jute name, column. Paths, data and ACL lists have rules of their own in ``_columns``."""
 NEVER_EPHEMERAL = ("createContainer", "createTTL")
-_ROWS = {"row": pl.Int64}
-_BODY = _ROWS | {
-    name: kind for name, kind in schema.types(schema.TXNS).items()
-    if name in ("path", "paths", "data_offset", "data_len", "acl", "failed", *COLUMNS.values())
-}  # fmt: skip
-_MEMBER = _ROWS | {"index": pl.Int64, "type": pl.Int64, "op": pl.String, "parsed": pl.Boolean} | _BODY
+FLAGS = ("ephemeral",)
 
 
 @dataclass(frozen=True)
 class Decoded:
     """Bodies of some records: columns in row order, the multis' members, which parsed, where the part that all servers share ends."""
 
-    columns: pl.DataFrame
+    columns: list[pl.Series]
     members: pl.DataFrame
     parsed: Flags
     stop: Ints
@@ -57,30 +51,23 @@ class _Bodies:
 def decode(buffer: Bytes, types: npt.NDArray[Any], at: Ints, end: Ints) -> Decoded:
     """Decode the bodies of these types between ``at`` and ``end``; unknown types have no columns and do not parse."""
     parsed, stop = np.zeros(types.size, dtype=np.bool_), end.copy()
-    frames, members = [pl.DataFrame(schema=_BODY)], [pl.DataFrame(schema=_MEMBER)]
+    sheet, members, failed = _Sheet(types.size), _no_members(), types == opcodes.ERROR
     for op, rows in _by_op(types):
         found = _read(op, buffer, at[rows], end[rows], digests=True)
         parsed[rows] = found.ok
         stop[rows] = np.where(found.ok, at[rows] if op.body_optional else found.stop, end[rows])
-        frame = _frame(op, buffer, found, rows)
+        sheet.fill(op, found, rows)
         if op.code == opcodes.MULTI:
-            members.append(_members(buffer, found, rows))
-            failed = members[-1].filter(pl.col("type") == opcodes.ERROR)["row"].unique()
-            frame = frame.with_columns(pl.col("row").is_in(failed.implode()).alias("failed"))
-        frames.append(frame)
-    return Decoded(_in_order(frames, types.size), pl.concat(members, how="diagonal_relaxed"), parsed, stop)
+            members = _members(buffer, found, rows)
+            failed[members.filter(pl.col("type") == opcodes.ERROR)["row"].to_numpy()] = True
+    columns = [*sheet.columns(buffer), pl.Series("failed", failed & parsed)]
+    return Decoded(columns, members, parsed, stop)
 
 
 def _by_op(types: npt.NDArray[Any]) -> Iterator[tuple[Op, Ints]]:
-    for code in np.unique(types):
-        if int(code) in opcodes.BY_CODE:
-            yield opcodes.BY_CODE[int(code)], np.flatnonzero(types == code)
-
-
-def _in_order(frames: list[pl.DataFrame], size: int) -> pl.DataFrame:
-    everything = pl.DataFrame({"row": np.arange(size)})
-    joined = everything.join(pl.concat(frames, how="diagonal_relaxed"), on="row", how="left", maintain_order="left").drop("row")
-    return joined.with_columns(pl.col("failed").fill_null(False))
+    for code in pl.Series(types).unique().sort():
+        if code in opcodes.BY_CODE:
+            yield opcodes.BY_CODE[code], np.flatnonzero(types == code)
 
 
 # ---------------------------------------------------------------- reading
@@ -139,43 +126,76 @@ def _choose(use: Flags, yes: Column, no: Column) -> Column:
 
 
 # ---------------------------------------------------------------- tables
-def _frame(op: Op, buffer: Bytes, found: _Bodies, rows: Ints) -> pl.DataFrame:
-    """The columns of the bodies that parsed; ``row`` says whose they are."""
-    kept = np.flatnonzero(found.ok)
-    series = [pl.Series("row", rows[kept])]
-    for field, column in found.columns.items():
-        series += _columns(field, column, buffer, kept)
-    frame = pl.DataFrame(series)
-    with_digest = pl.Series(found.digest[kept])
-    return frame.with_columns(
-        pl.lit(op.code == opcodes.ERROR).alias("failed"),
-        *([pl.lit(value=False).alias("ephemeral")] if op.name in NEVER_EPHEMERAL else []),
-        *(pl.when(with_digest).then(pl.col(name)).alias(name) for name in ("digest_version", "digest")),
-    )
+class _Sheet:
+    """Columns of TXNS or TXN_OPS that are filled op by op: numbers with a mask, all else as places in the buffer."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.numbers: dict[str, tuple[Ints, Flags]] = {}
+        self.slices: dict[str, Slices] = {}
+        self.lists: tuple[Items, Ints, Ints] | None = None
+        """Lists of paths, the rows among them that parsed, and those rows' places on the sheet."""
+
+    def fill(self, op: Op, found: _Bodies, rows: Ints) -> None:
+        """Put in the bodies that parsed; ``rows`` says where they belong."""
+        kept: Ints | slice = slice(None) if found.ok.all() else np.flatnonzero(found.ok)
+        rows, digest = rows[kept], found.digest[kept]
+        for name, column in found.columns.items():
+            if name in COLUMNS:
+                held = np.flatnonzero(digest) if name.startswith("digest.") else slice(None)
+                self._number(COLUMNS[name], rows[held], numbers(column)[kept][held])
+            elif name in ("path", "data"):
+                strings = only(column, Slices)
+                self._slice(name, rows, strings.start[kept], strings.length[kept])
+            elif name == "acl":
+                lists = only(column, Items)
+                self._slice(name, rows, lists.start[kept], np.where(lists.count >= 0, lists.stop - lists.start, -1)[kept])
+            elif name == "paths2Delete":
+                self.lists = only(column, Items), np.flatnonzero(found.ok), rows
+        if op.name in NEVER_EPHEMERAL:
+            self._number("ephemeral", rows, np.zeros(rows.size, dtype=np.int64))
+
+    def _number(self, name: str, rows: Ints, values: npt.NDArray[Any]) -> None:
+        if rows.size:
+            column, filled = self.numbers.setdefault(name, (np.zeros(self.size, dtype=np.int64), np.zeros(self.size, dtype=np.bool_)))
+            column[rows], filled[rows] = values, True
+
+    def _slice(self, name: str, rows: Ints, start: Ints, length: Ints) -> None:
+        column = self.slices.setdefault(name, Slices(np.zeros(self.size, dtype=np.int64), np.full(self.size, -1, dtype=np.int64)))
+        column.start[rows], column.length[rows] = start, length
+
+    def columns(self, buffer: Bytes) -> list[pl.Series]:
+        """The columns that were filled, in row order."""
+        found = [masked(values, filled).alias(name) for name, (values, filled) in self.numbers.items()]
+        found = [series.cast(pl.Boolean) if series.name in FLAGS else series for series in found]
+        if "path" in self.slices:
+            found.append(texts(buffer, self.slices["path"]).alias("path"))
+        if "acl" in self.slices:
+            found.append(acls.texts(buffer, self.slices["acl"]).alias("acl"))
+        if "data" in self.slices:
+            data = self.slices["data"]
+            found += [
+                masked(column, data.length >= 0).alias(name) for name, column in (("data_offset", data.start), ("data_len", data.length))
+            ]
+        if self.lists is not None:
+            found.append(_lists(buffer, *self.lists, self.size).alias("paths"))
+        return found
 
 
-def _columns(field: str, column: Column, buffer: Bytes, kept: Ints) -> list[pl.Series]:
-    """The columns of the tables that one jute field fills."""
-    if field in COLUMNS:
-        return [pl.Series(COLUMNS[field], numbers(column)[kept])]
-    if field == "path" and isinstance(column, Slices):
-        return [texts(buffer, Slices(column.start[kept], column.length[kept])).alias("path")]
-    if field == "data" and isinstance(column, Slices):
-        start, length = pl.Series("data_offset", column.start[kept]), pl.Series("data_len", column.length[kept])
-        return [start.set(length < 0, None), length.set(length < 0, None)]
-    if field == "acl" and isinstance(column, Items):
-        return [acls.texts(buffer, column, kept).alias("acl")]
-    if field == "paths2Delete" and isinstance(column, Items):
-        return [_lists(buffer, column, kept).alias("paths")]
-    return []
-
-
-def _lists(buffer: Bytes, column: Items, kept: Ints) -> pl.Series:
-    """The lists of strings of these rows, null for null lists."""
+def _lists(buffer: Bytes, column: Items, kept: Ints, rows: Ints, size: int) -> pl.Series:
+    """The lists of strings of the rows ``kept`` of a column as a series of ``size``, where they stand in ``rows``; others are null."""
     strings = only(Cursor.over(buffer, column.at, np.full(column.at.size, buffer.size)).take("ustring"), Slices)
-    items = pl.DataFrame({"row": column.row, "paths": texts(buffer, strings)}).group_by("row").agg("paths")
-    lists = pl.DataFrame({"row": kept, "empty": column.count[kept] == 0}).join(items, on="row", how="left", maintain_order="left")
-    return lists.select(pl.when("empty").then(pl.lit([], dtype=pl.List(pl.String))).otherwise("paths").alias("paths")).to_series()
+    items = pl.DataFrame({"mine": column.row, "paths": texts(buffer, strings)}).group_by("mine").agg("paths")
+    lists = pl.DataFrame({"row": rows, "mine": kept, "empty": column.count[kept] == 0}).join(items, on="mine", how="left")
+    filled = lists.select("row", pl.when("empty").then(pl.lit([], dtype=pl.List(pl.String))).otherwise("paths").alias("paths"))
+    return pl.DataFrame({"row": np.arange(size)}).join(filled, on="row", how="left", maintain_order="left")["paths"]
+
+
+_MEMBER = {"row": pl.Int64, "index": pl.Int64, "type": pl.Int32, "parsed": pl.Boolean, "op": pl.String}
+
+
+def _no_members() -> pl.DataFrame:
+    return pl.DataFrame(schema=_MEMBER)
 
 
 def _members(buffer: Bytes, found: _Bodies, rows: Ints) -> pl.DataFrame:
@@ -186,16 +206,17 @@ def _members(buffer: Bytes, found: _Bodies, rows: Ints) -> pl.DataFrame:
     cursor = Cursor.over(buffer, at, np.full(at.size, buffer.size))
     member = cursor.decode(jute.records()["Txn"])
     types, data = numbers(member["type"]), only(member["data"], Slices)
-    parsed, frames = np.zeros(types.size, dtype=np.bool_), [pl.DataFrame(schema=_BODY)]
+    parsed, sheet = np.zeros(types.size, dtype=np.bool_), _Sheet(types.size)
     for op, mine in _by_op(types):
         inner = _read(op, buffer, data.start[mine], data.start[mine] + np.maximum(data.length[mine], 0), digests=False)
         parsed[mine] = inner.ok
-        frames.append(_frame(op, buffer, inner, mine))
-    head = pl.DataFrame({"row": rows[row], "index": index, "type": types, "parsed": parsed}).with_columns(names(types))
-    return head.hstack(_in_order(frames, types.size))
+        sheet.fill(op, inner, mine)
+    head = pl.DataFrame({"row": rows[row], "index": index, "type": types, "parsed": parsed, "op": names(types)}, schema=_MEMBER)
+    return head.with_columns(sheet.columns(buffer))
 
 
 def names(types: npt.NDArray[Any]) -> pl.Series:
     """ZooKeeper's names of op codes, as column ``op``."""
-    distinct, place = np.unique(types, return_inverse=True)
-    return pl.Series("op", [opcodes.name(int(code)) for code in distinct], dtype=pl.String).gather(place)
+    written = pl.Series("op", types)
+    distinct = written.unique()
+    return written.replace_strict(distinct, pl.Series([opcodes.name(code) for code in distinct], dtype=pl.String), return_dtype=pl.String)

@@ -7,7 +7,9 @@ record whose bytes end too early, or whose lengths are negative, leaves the row'
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -25,6 +27,9 @@ DTYPES = {"boolean": "u1", "byte": "i1", "int": ">i4", "long": ">i8", "float": "
 FEW = 16
 """Below so many rows the items of a long vector are walked one by one."""
 _INLINE = 12  # bytes of a string view that stand in the view itself
+_KEEP = np.array(
+    [[(1 << 8 * min(max(held - word, 0), 4)) - 1 for word in (0, 4, 8)] for held in range(_INLINE + 1)], dtype="<u4"
+)  # what to keep of the three words of a view that holds so many bytes
 _BUFFER_BITS = 30  # views address buffers that begin every 2**30 bytes and overlap, for their offsets are 32 bits
 
 
@@ -83,30 +88,35 @@ class Cursor:
     def decode(self, record: jute.Record, prefix: str = "") -> dict[str, Column]:
         """The fields of ``record`` by name, nested ones as ``outer.inner``."""
         found: dict[str, Column] = {}
-        for field in record.fields:
-            if isinstance(field.type, jute.Record):
-                found |= self.decode(field.type, f"{prefix}{field.name}.")
-            else:
-                found[prefix + field.name] = self.take(field.type)
+        for names, kinds in _groups(record):
+            columns = self._fixed(kinds) if kinds[0] in DTYPES else [self.take(kinds[0])]
+            found |= {prefix + name: column for name, column in zip(names, columns, strict=True)}
         return found
 
-    def take(self, kind: str | jute.Vector) -> Column:
+    def take(self, kind: jute.Type) -> Column:
         """The next field of that type in every row."""
         if isinstance(kind, jute.Vector):
             return self._items(kind.item)
-        return self._fixed(kind) if kind in DTYPES else self._slices()
+        return self._fixed((kind,))[0] if kind in DTYPES else self._slices()
 
-    def _fixed(self, kind: str) -> npt.NDArray[Any]:
-        dtype = np.dtype(DTYPES[kind])
+    def _fixed(self, kinds: Sequence[jute.Type]) -> list[npt.NDArray[Any]]:
+        """Fields of fixed size that lie side by side."""
+        dtype = _packed(tuple(str(kind) for kind in kinds))
         fits = self.ok & (self.end - self.at >= dtype.itemsize)
-        values = gather(self.buffer, np.where(fits, self.at, 0), dtype) if fits.any() else np.zeros(fits.size, dtype.newbyteorder("="))
-        values[~fits] = 0
+        if fits.any():
+            whole = bool(fits.all())
+            side_by_side = every(self.buffer, f"V{dtype.itemsize}")[self.at if whole else np.where(fits, self.at, 0)].view(dtype)
+            found = [side_by_side[name].astype(side_by_side[name].dtype.newbyteorder("=")) for name in dtype.names or ()]
+            for values in found if not whole else ():
+                values[~fits] = 0
+        else:
+            found = [np.zeros(fits.size, dtype[place].newbyteorder("=")) for place in range(len(kinds))]
         self.ok = fits
         self.at = self.at + dtype.itemsize * fits
-        return values.astype(np.bool_) if kind == "boolean" else values
+        return [values.astype(np.bool_) if kind == "boolean" else values for kind, values in zip(kinds, found, strict=True)]
 
     def _slices(self) -> Slices:
-        length = self._fixed("int").astype(np.int64)
+        length = self._fixed(("int",))[0].astype(np.int64)
         self.ok = self.ok & (length >= -1) & (length <= self.end - self.at)
         start = self.at
         length = np.where(self.ok, length, -1)
@@ -115,7 +125,7 @@ class Cursor:
 
     def _items(self, item: jute.Type) -> Items:
         start = self.at
-        count = self._fixed("int").astype(np.int64)
+        count = self._fixed(("int",))[0].astype(np.int64)
         self.ok = self.ok & (count >= -1) & (count * max(reference.smallest(item), 1) <= self.end - self.at)
         found: list[tuple[Ints, Ints, Ints]] = []
         rows, index = np.flatnonzero(self.ok & (count > 0)), 0
@@ -149,19 +159,51 @@ class Cursor:
         return np.full(len(starts), row), np.arange(first, first + len(starts)), np.array(starts, dtype=np.int64)
 
 
+@cache
+def _packed(kinds: tuple[str, ...]) -> np.dtype[Any]:
+    """Fields of these types side by side, as one type: one gather for all of them."""
+    return np.dtype([(f"field{place}", DTYPES[kind]) for place, kind in enumerate(kinds)])
+
+
+@cache
+def _groups(record: jute.Record) -> list[tuple[list[str], list[jute.Type]]]:
+    """The names and types of the fields, nested ones flattened, those of fixed size that lie side by side together."""
+    groups: list[tuple[list[str], list[jute.Type]]] = []
+    for name, kind in _flat(record):
+        if groups and kind in DTYPES and groups[-1][1][0] in DTYPES:
+            groups[-1][0].append(name)
+            groups[-1][1].append(kind)
+        else:
+            groups.append(([name], [kind]))
+    return groups
+
+
+def _flat(record: jute.Record) -> Iterator[tuple[str, jute.Type]]:
+    for field in record.fields:
+        if isinstance(field.type, jute.Record):
+            yield from ((f"{field.name}.{name}", kind) for name, kind in _flat(field.type))
+        else:
+            yield field.name, field.type
+
+
+def every(buffer: Bytes, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """A view of the numbers of that type at every position of the buffer, overlapping and not aligned."""
+    kind = np.dtype(dtype)
+    return np.ndarray(shape=(max(buffer.size - kind.itemsize + 1, 0),), dtype=kind, buffer=buffer, strides=(1,))
+
+
 def gather(buffer: Bytes, at: Ints, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """The numbers of that (big-endian) type at these positions, in native byte order; all positions must fit."""
     kind = np.dtype(dtype)
-    count = max(buffer.size - kind.itemsize + 1, 0)
-    overlapping: npt.NDArray[Any] = np.ndarray(shape=(count,), dtype=kind, buffer=buffer, strides=(1,))
-    return overlapping[at].astype(kind.newbyteorder("="))
+    return every(buffer, kind)[at].astype(kind.newbyteorder("="))
 
 
-def binary(buffer: Bytes, slices: Slices) -> pl.Series:
-    """The bytes of each slice as a Binary series, null for length -1; a copy, so that no file stays mapped for it."""
+def distinct_bytes(buffer: Bytes, slices: Slices) -> tuple[list[bytes | None], pl.Series]:
+    """The distinct contents of the slices, and which of them each slice has; length -1 is None."""
     import pyarrow as pa
 
-    return pl.Series(pl.from_arrow(_views(buffer, slices).cast(pa.large_binary())))
+    coded = _views(buffer, slices).cast(pa.large_binary()).dictionary_encode(null_encoding="encode")
+    return coded.dictionary.to_pylist(), pl.Series(pl.from_arrow(coded.indices))
 
 
 def texts(buffer: Bytes, slices: Slices) -> pl.Series:
@@ -194,9 +236,21 @@ def _views(buffer: Bytes, slices: Slices) -> Any:
 def _fill_inline(words: Bytes, buffer: Bytes, start: Ints, length: Ints) -> None:
     """The first bytes of each string into its view: up to 12 of a short one, 4 of a long one."""
     held = np.where(length > _INLINE, 4, length)
-    for place in range(_INLINE):
-        rows = np.flatnonzero(held > place)
-        words[rows, 4 + place] = buffer[start[rows] + place]
+    inside = (start >= 4) & (start <= buffer.size - _INLINE)  # 16 bytes are gathered fastest: 4 before and 12 behind the start
+    if inside.any():
+        at = np.where(inside, start, start[inside][0]) - 4
+        first = every(buffer, "V16")[at].view("<u4").reshape(-1, 4)
+        words.view("<u4")[:, 1:] = first[:, 1:] & _KEEP[held * inside]
+    for row in np.flatnonzero(~inside & (held > 0)):
+        words[row, 4 : 4 + held[row]] = buffer[start[row] : start[row] + held[row]]
+
+
+def masked(values: npt.NDArray[Any], valid: Flags) -> pl.Series:
+    """Integers as a series, null where they are not valid."""
+    import pyarrow as pa
+
+    bits = pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pl.Series(pl.from_arrow(pa.Array.from_buffers(pa.int64(), values.size, [bits, pa.py_buffer(values.astype(np.int64))])))
 
 
 def _nothing() -> tuple[Ints, Ints, Ints]:

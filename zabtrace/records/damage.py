@@ -67,10 +67,12 @@ def row(kind: str, offset: int, zxid: int | None = None, **values: object) -> di
     return {"offset": offset, "reason": reason, "harm": known.harm, "zxid": zxid, "next_step": known.next_step}
 
 
-def frame(source: str, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """The rows of one file as DAMAGE, in file order, the list cut where it is longer than anyone reads."""
+def frame(source: str, rows: Sequence[dict[str, Any]], unlisted: int = 0) -> pl.DataFrame:
+    """The rows of one file as DAMAGE, in file order, the list cut where it is longer than anyone reads; ``unlisted`` more are counted."""
     listed = sorted(rows, key=lambda found: found["offset"])
-    if len(listed) > LARGEST_LIST:
-        rest = listed[LARGEST_LIST:]
-        listed = [*listed[:LARGEST_LIST], row("many", rest[0]["offset"], rest[0]["zxid"], count=len(rest))]
+    rest = listed[LARGEST_LIST:]
+    if unlisted or rest:
+        place = (rest or listed)[0 if rest else -1]
+        count = len(rest) + unlisted
+        listed = [*listed[:LARGEST_LIST], row("many", place["offset"], place["zxid"], count=count)]
     return schema.frame(schema.DAMAGE, [{**found, "source": source} for found in listed])

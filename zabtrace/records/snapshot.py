@@ -1,7 +1,7 @@
 """Snapshots as tables: one row of SNAPSHOTS, every znode a row of ZNODES, everything odd a DAMAGE row.
 
 Strategy: the parts are read in the order of FileSnap.serialize, each bounded by the bytes left; every seal is checked against the
-running Adler-32. Positions of the znodes are found by one tight loop, their columns decoded together. ``valid`` is what a server
+running Adler-32. Positions of the znodes are found in ``lanes``, their columns decoded together. ``valid`` is what a server
 would accept.
 """
 
@@ -18,8 +18,8 @@ import polars as pl
 
 from zabtrace import schema
 from zabtrace.grammar import jute
-from zabtrace.records import damage, digest, reference, snappy
-from zabtrace.records.columns import DTYPES, Bytes, Column, Cursor, Ints, Slices, numbers, only, texts
+from zabtrace.records import damage, digest, lanes, reference, snappy
+from zabtrace.records.columns import DTYPES, Bytes, Column, Cursor, Flags, Ints, Slices, every, numbers, only, texts
 from zabtrace.records.frames import END_OF_NODES, FILE_HEADER, SEAL, SECTIONS_BY_REST, SNAPPY_MAGIC, SNAPSHOT_MAGIC, name_zxid
 from zabtrace.records.reference import MalformedError
 from zabtrace.source import BUFFER_LIMIT, Source
@@ -28,6 +28,8 @@ _INT = struct.Struct(">i")
 SESSION = np.dtype([(field.name, DTYPES[str(field.type)]) for field in jute.records()["SnapshotSession"].fields])
 _NODE_FIXED = 68
 """Bytes of a node behind its data: long acl and StatPersisted."""
+LONGEST_LIKELY, HOPS = 1 << 12, 3
+"""A guess is worth following where a path is no longer than that, and where so many nodes follow each other."""
 NODE_COLUMNS = {
     "acl": "acl_id", "stat.czxid": "czxid", "stat.mzxid": "mzxid", "stat.ctime": "ctime", "stat.mtime": "mtime", "stat.version": "version",
     "stat.cversion": "cversion", "stat.aversion": "aversion", "stat.ephemeralOwner": "ephemeral_owner", "stat.pzxid": "pzxid",
@@ -158,22 +160,59 @@ def _read_acls(reading: _Reading) -> None:
 
 def _read_nodes(reading: _Reading) -> None:
     """Positions of all nodes up to the end mark."""
-    data, at, size, length_at = reading.data, reading.at, len(reading.data), _INT.unpack_from
-    found: list[int] = []
-    try:
-        while data[at : at + 5] != END_OF_NODES:
-            (path,) = length_at(data, at)
-            (held,) = length_at(data, at + 4 + max(path, 0))
-            after = at + 8 + max(path, 0) + max(held, 0) + _NODE_FIXED
-            if path < 0 or held < -1 or after > size:
-                raise _body(reading, "znode", f"path of {path} and data of {held} bytes, present {size - at}", at)
-            found.append(at)
-            at = after
-    except struct.error as error:
-        raise _body(reading, "znode", f"8 bytes of lengths or the end mark needed, present {size - at}", at) from error
-    finally:
-        reading.nodes = np.array(found, dtype=np.int64)
+    data, size = reading.data, len(reading.data)
+    reading.nodes, at = lanes.follow(node_links(np.frombuffer(data, dtype=np.uint8)), reading.at, size)
+    if data[at : at + 5] != END_OF_NODES:
+        raise _body(reading, "znode", _why_no_node(data, at), at)
     reading.at = at + len(END_OF_NODES)
+
+
+def node_links(buffer: Bytes) -> lanes.Links:
+    """Znodes lie one behind the other, up to the end mark; that of a later section lies within them only where they are damaged."""
+    data, size, length_at = buffer.data, buffer.size, _INT.unpack_from
+    lengths, fewest = every(buffer, ">i4"), 8 + _NODE_FIXED
+
+    def one(at: int) -> int:
+        if at + fewest > size or data[at : at + 5] == END_OF_NODES:
+            return -1
+        path = int(length_at(data, at)[0])
+        if path < 0 or at + fewest + path > size:
+            return -1
+        held = int(length_at(data, at + 4 + path)[0])
+        after = at + fewest + path + max(held, 0)
+        return after if held >= -1 and after <= size else -1
+
+    def many(at: Ints) -> Ints:
+        at = np.where(at + fewest <= size, at, -1)
+        path = np.where(at >= 0, lengths[np.maximum(at, 0)], -1).astype(np.int64)
+        fits = (path >= 0) & (at + fewest + path <= size)
+        fits[(path == 1) & (buffer[np.maximum(at, 0) + 4] == END_OF_NODES[-1])] = False
+        held = lengths[np.where(fits, at + 4 + path, 0)].astype(np.int64)
+        after = at + fewest + path + np.maximum(held, 0)
+        return np.where(fits & (held >= -1) & (after <= size), after, -1)
+
+    def looks_right(at: Ints) -> Flags:
+        right = (at >= 0) & (at + fewest <= size)
+        right[right] = lengths[at[right]] < LONGEST_LIKELY
+        for _ in range(HOPS):
+            right &= at + fewest <= size
+            right &= buffer[np.where(right, at, 0) + 4] == END_OF_NODES[-1]
+            at = many(np.where(right, at, 0))
+            right &= at >= 0
+        return right
+
+    return lanes.Links(buffer, one, many, (4, END_OF_NODES[-1]), looks_right)
+
+
+def _why_no_node(data: memoryview, at: int) -> str:
+    """Why no znode begins there."""
+    present = len(data) - at
+    try:
+        (path,) = _INT.unpack_from(data, at)
+        (held,) = _INT.unpack_from(data, at + 4 + max(path, 0))
+    except struct.error:
+        return f"8 bytes of lengths or the end mark needed, present {present}"
+    return f"path of {path} and data of {held} bytes, present {present}"
 
 
 def _read_sections(reading: _Reading) -> None:

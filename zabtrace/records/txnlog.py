@@ -6,6 +6,7 @@ whose checksum is wrong is a row as well as damage where its body can be read, a
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ import polars as pl
 from zabtrace import schema, zxid
 from zabtrace.grammar import jute
 from zabtrace.records import bodies, damage, hashing, opcodes, walk
-from zabtrace.records.columns import Bytes, Cursor, Flags, Ints, gather, numbers
+from zabtrace.records.columns import Bytes, Cursor, Ints, gather, masked, numbers
 from zabtrace.records.frames import FILE_HEADER, LOG_MAGIC, RECORD_AROUND, RECORD_FRAME, TXN_HEADER, name_zxid
 from zabtrace.source import Source
 
@@ -35,23 +36,128 @@ class TxnLogRead:
 
 
 def read_txn_log(source: Source) -> TxnLogRead:
-    """Read a transaction log. Damage becomes rows; nothing is raised for what the file holds."""
-    data = source.buffer()
-    rows = _header_damage(data)
-    records = walk.walk(data) if len(data) > FILE_HEADER else _no_records()
-    rows += records.damage if records.offset.size or not rows else []  # a foreign file is damaged once, at its magic
-    buffer = np.frombuffer(data, dtype=np.uint8)
-    parts = [_chunk(buffer, records, begin, rows) for begin in range(0, records.offset.size, CHUNK)]
-    txns = pl.concat([part[0] for part in parts]) if parts else schema.frame(schema.TXNS)
-    ops = pl.concat([part[1] for part in parts]) if parts else schema.frame(schema.TXN_OPS)
-    rows += _unknown_types(txns)
-    file = _file(source.name, len(data), txns, records.ending)
-    rows += _misnamed(file)
-    name = {"source": source.name}
-    return TxnLogRead(
-        schema.conform(schema.TXNS, txns, **name), schema.conform(schema.TXN_OPS, ops, **name),
-        schema.conform(schema.TXN_FILES, file, **name), damage.frame(source.name, rows),
-    )  # fmt: skip
+    """Read a transaction log as a whole. Damage becomes rows; nothing is raised for what the file holds."""
+    log = TxnLog(source)
+    parts = list(log)
+    txns = pl.concat([part.txns for part in parts]) if parts else schema.frame(schema.TXNS)
+    ops = pl.concat([part.ops for part in parts]) if parts else schema.frame(schema.TXN_OPS)
+    return TxnLogRead(txns, ops, log.file(), log.damage())
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some records of a log as frames of TXNS and TXN_OPS."""
+
+    txns: pl.DataFrame
+    ops: pl.DataFrame
+
+
+class TxnLog:
+    """A transaction log that is read part by part; ``file`` and ``damage`` are known when all parts were read."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.data = source.buffer()
+        self.walk = walk.Walk(self.data)
+        self.rows = _header_damage(self.data)
+        self.unlisted = 0
+        self.foreign = bool(self.rows)
+        self.seen = _Seen()
+        self.unknown: dict[int, tuple[int, int, int]] = {}
+        """Op codes that no release writes: how many records, offset and zxid of the first."""
+
+    def __iter__(self) -> Iterator[Part]:
+        buffer = np.frombuffer(self.data, dtype=np.uint8)
+        for records in _batches(self.walk if len(self.data) > FILE_HEADER else ()):
+            yield self._part(buffer, records)
+
+    def file(self) -> pl.DataFrame:
+        """The row of TXN_FILES."""
+        seen, size, ending = self.seen, len(self.data), self.walk.ending
+        row = {
+            "source": self.source.name, "name_zxid": name_zxid(self.source.name, "log"), "first_zxid": seen.first, "last_zxid": seen.last,
+            "records": seen.good, "end": seen.end if seen.good else min(size, FILE_HEADER), "bytes": size,
+            "ending": ending if seen.shown or ending not in ("padded", "unpadded") else "empty",
+        }  # fmt: skip
+        return schema.frame(schema.TXN_FILES, [row])
+
+    def damage(self) -> pl.DataFrame:
+        """DAMAGE of the whole file."""
+        breaks = self.walk.damage if self.seen.found or not self.foreign else []  # a foreign file is damaged once, at its magic
+        unknown = [damage.row("unknown_type", at, zxid, count=count, code=code) for code, (count, at, zxid) in self.unknown.items()]
+        rows = [*self.rows, *breaks, *unknown, *_misnamed(self.source.name, self.seen.first)]
+        return damage.frame(self.source.name, rows, self.unlisted)
+
+    def _part(self, buffer: Bytes, records: walk.Records) -> Part:
+        """TXNS and TXN_OPS of some records; what is odd about them is noted."""
+        self.seen.found += records.offset.size
+        self._note(_bad_payloads(buffer, records, self.seen.last))
+        kept = records.length >= TXN_HEADER
+        if not kept.all():
+            records = records.take(kept)
+        txns, ops, parsed = _decode(buffer, records)
+        good = pl.Series(records.good)
+        known = txns["type"].is_in(list(opcodes.BY_CODE))
+        self._note(_malformed(txns.filter(known & ~parsed & good), ops.filter(good.gather(ops["row"]) & ~ops["parsed"])))
+        self._count_unknown(txns.filter(~known & good))
+        keep = good | parsed
+        if not keep.all():
+            txns, ops = txns.filter(keep), ops.filter(keep.gather(ops["row"]))
+        self.seen.add(txns)
+        name = {"source": self.source.name}
+        return Part(schema.conform(schema.TXNS, txns, **name), schema.conform(schema.TXN_OPS, ops, **name))
+
+    def _note(self, rows: list[dict[str, Any]]) -> None:
+        """Keep what is odd, as far as anyone reads; the rest is counted."""
+        room = max(damage.LARGEST_LIST - len(self.rows), 0)
+        self.rows += rows[:room]
+        self.unlisted += len(rows[room:])
+
+    def _count_unknown(self, txns: pl.DataFrame) -> None:
+        for code, count, offset, at in txns.group_by("type", maintain_order=True).agg(pl.len(), pl.first("offset", "zxid")).iter_rows():
+            before, *first = self.unknown.get(code, (0, offset, at))
+            self.unknown[code] = (before + count, first[0], first[1])
+
+
+@dataclass
+class _Seen:
+    """What is known of the records read so far: how many the walk found and TXNS has, and the good ones among these."""
+
+    found: int = 0
+    shown: int = 0
+    good: int = 0
+    first: int | None = None
+    last: int | None = None
+    end: int = 0
+
+    def add(self, txns: pl.DataFrame) -> None:
+        """Count some rows."""
+        good = txns if txns["checksum_ok"].all() else txns.filter("checksum_ok")
+        self.shown += txns.height
+        if good.height:
+            self.good += good.height
+            self.first = good["zxid"][0] if self.first is None else self.first
+            self.last = good["zxid"][-1]
+            self.end = good["offset"][-1] + good["payload_len"][-1] + RECORD_AROUND
+
+
+def _batches(found: Iterable[walk.Records]) -> Iterator[walk.Records]:
+    """The records in batches of CHUNK: a damaged log comes in many small pieces, a sound one in large ones."""
+    held: list[walk.Records] = []
+    for records in found:
+        held.append(records)
+        while sum(part.offset.size for part in held) >= CHUNK:
+            whole = _joined(held)
+            yield whole.take(slice(CHUNK))
+            held = [whole.take(slice(CHUNK, None))]
+    if any(part.offset.size for part in held):
+        yield _joined(held)
+
+
+def _joined(parts: list[walk.Records]) -> walk.Records:
+    if len(parts) == 1:
+        return parts[0]
+    return walk.Records(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("offset", "length", "stored", "good")))
 
 
 # ---------------------------------------------------------------- the file
@@ -63,71 +169,43 @@ def _header_damage(data: memoryview) -> list[dict[str, Any]]:
     return [] if data[:4] == LOG_MAGIC else [damage.row("log_magic", 0, found=bytes(data[:4]).hex())]
 
 
-def _no_records() -> walk.Records:
-    none = np.zeros(0, dtype=np.int64)
-    return walk.Records(none, none, np.zeros(0, dtype=np.bool_), [], "empty")
-
-
-def _file(name: str, size: int, txns: pl.DataFrame, ending: str) -> pl.DataFrame:
-    """The row of TXN_FILES."""
-    good = txns.filter("checksum_ok")
-    first, last = (good["zxid"][0], good["zxid"][-1]) if good.height else (None, None)
-    end = good["offset"][-1] + good["payload_len"][-1] + RECORD_AROUND if good.height else min(size, FILE_HEADER)
-    row = {
-        "name_zxid": name_zxid(name, "log"), "first_zxid": first, "last_zxid": last, "records": good.height, "end": end, "bytes": size,
-        "ending": ending if txns.height or ending not in ("padded", "unpadded") else "empty",
-    }  # fmt: skip
-    return schema.frame(schema.TXN_FILES, [row])
-
-
-def _misnamed(file: pl.DataFrame) -> list[dict[str, Any]]:
-    named, first = file["name_zxid"][0], file["first_zxid"][0]
+def _misnamed(name: str, first: int | None) -> list[dict[str, Any]]:
+    named = name_zxid(name, "log")
     if named is None or first is None or named == first:
         return []
     return [damage.row("name", FILE_HEADER, name=zxid.text(named), first=zxid.text(first))]
 
 
-def _unknown_types(txns: pl.DataFrame) -> list[dict[str, Any]]:
-    unknown = txns.filter(~pl.col("type").is_in(list(opcodes.BY_CODE)) & pl.col("checksum_ok"))
-    counted = unknown.group_by("type", maintain_order=True).agg(pl.len(), pl.first("offset", "zxid"))
-    return [damage.row("unknown_type", offset, at, count=count, code=code) for code, count, offset, at in counted.iter_rows()]
-
-
 # ---------------------------------------------------------------- records
-def _chunk(buffer: Bytes, records: walk.Records, begin: int, rows: list[dict[str, Any]]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """TXNS and TXN_OPS of the records from ``begin`` on; appends what is odd about them to ``rows``."""
-    chunk = slice(begin, begin + CHUNK)
-    offset, length, good = records.offset[chunk], records.length[chunk], records.good[chunk]
-    rows += _bad_payloads(buffer, offset, length, good)
-    kept = length >= TXN_HEADER
-    offset, length, good = offset[kept], length[kept], good[kept]
-    begins = offset + RECORD_FRAME
-    cursor = Cursor.over(buffer, begins, begins + length)
+def _decode(buffer: Bytes, records: walk.Records) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series]:
+    """TXNS, TXN_OPS (with ``row``, the record's place in TXNS, and ``parsed``), and whether a record's body is what its op code says."""
+    begins = records.offset + RECORD_FRAME
+    cursor = Cursor.over(buffer, begins, begins + records.length)
     header = {name: numbers(column) for name, column in cursor.decode(jute.records()["TxnHeader"]).items()}
     found = bodies.decode(buffer, header["type"], cursor.at, cursor.end)
     txns = pl.DataFrame(
         {
-            "offset": offset, "zxid": header["zxid"], "time": _times(header["time"]), "session": header["clientId"], "cxid": header["cxid"],
-            "type": header["type"], "op": bodies.names(header["type"]), "checksum": gather(buffer, offset, ">i8"), "checksum_ok": good,
-            "payload_len": length, "payload_hash": hashing.hashes(buffer, begins, found.stop - begins),
+            "offset": records.offset, "zxid": header["zxid"], "time": _times(header["time"]), "session": header["clientId"],
+            "cxid": header["cxid"], "type": header["type"], "op": bodies.names(header["type"]),
+            "checksum": records.stored, "checksum_ok": records.good, "payload_len": records.length,
+            "payload_hash": hashing.hashes(buffer, begins, found.stop - begins),
         }
-    ).hstack(found.columns)  # fmt: skip
-    known = np.isin(header["type"], list(opcodes.BY_CODE))
+    ).with_columns(found.columns)  # fmt: skip
     place = found.members["row"]
     ops = found.members.with_columns(txns["offset"].gather(place), txns["zxid"].gather(place))
-    rows += _malformed(txns.filter(known & ~found.parsed & good), ops.filter(pl.Series(good).gather(place) & ~pl.col("parsed")))
-    keep = pl.Series(good | found.parsed)
-    return schema.conform(schema.TXNS, txns.filter(keep)), schema.conform(schema.TXN_OPS, ops.filter(keep.gather(place)))
+    return txns, ops, pl.Series(found.parsed)
 
 
 def _times(milliseconds: Ints) -> pl.Series:
     """Times as Datetime; what no calendar holds is null."""
-    possible = np.clip(milliseconds, *_TIMES) == milliseconds
-    return pl.Series(np.where(possible, milliseconds, 0)).set(pl.Series(~possible), None).cast(schema.TIME)
+    if milliseconds.min(initial=0) >= _TIMES[0] and milliseconds.max(initial=0) <= _TIMES[1]:
+        return pl.Series(milliseconds).cast(schema.TIME)
+    return masked(milliseconds, np.clip(milliseconds, *_TIMES) == milliseconds).cast(schema.TIME)
 
 
-def _bad_payloads(buffer: Bytes, offset: Ints, length: Ints, good: Flags) -> list[dict[str, Any]]:
-    """Records whose checksum is wrong, and whole ones too short for a header."""
+def _bad_payloads(buffer: Bytes, records: walk.Records, before: int | None) -> list[dict[str, Any]]:
+    """Records whose checksum is wrong, and whole ones too short for a header; ``before`` is the last good zxid before all of them."""
+    offset, length, good = records.offset, records.length, records.good
     bad = np.flatnonzero(~good | (length < TXN_HEADER))
     if not bad.size:
         return []
@@ -138,9 +216,9 @@ def _bad_payloads(buffer: Bytes, offset: Ints, length: Ints, good: Flags) -> lis
     rows = []
     for place in bad:
         at, size = int(offset[place]), int(length[place])
-        before = int(zxids[last_good[place]]) if last_good[place] >= 0 else None
+        last = int(zxids[last_good[place]]) if last_good[place] >= 0 else before
         short = good[place]
-        rows.append(damage.row("header", at, before, length=size) if short else walk.checksum_row(buffer.data, at, size, before))
+        rows.append(damage.row("header", at, last, length=size) if short else walk.checksum_row(buffer.data, at, size, last))
     return rows
 
 

@@ -1,8 +1,8 @@
 """Where the records of a transaction log are: the chain of frames, what breaks it, and where it goes on.
 
-Strategy: follow length fields while they lead to an end-of-record byte; check every Adler-32; where the chain breaks look for the
-next position that is a whole record with a right checksum. What a server does there (FileTxnLog.FileTxnIterator.next) is said in
-``damage.KINDS``.
+Strategy: follow length fields while they lead to an end-of-record byte (``lanes``) and check every Adler-32 (``checksums``), segment
+by segment; where the chain breaks look for the next position that is a whole record with a right checksum. What a server does there
+(FileTxnLog.FileTxnIterator.next) is said in ``damage.KINDS``.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from zabtrace.records import damage
-from zabtrace.records.columns import Bytes, Flags, Ints, gather
+from zabtrace.records import checksums, damage, lanes
+from zabtrace.records.columns import Bytes, Flags, Ints, every, gather
 from zabtrace.records.frames import END_OF_RECORD, FILE_HEADER, LARGEST_SANE, RECORD_AROUND, RECORD_FRAME, TXN_HEADER
 from zabtrace.zxid import text
 
@@ -25,50 +25,69 @@ _LENGTH = struct.Struct(">i")
 _ZXID = struct.Struct(">q")
 ZXID_AT = RECORD_FRAME + 12
 """Where a record's zxid lies: behind its frame, session and cxid."""
+SEGMENT = 64 << 20
+"""Bytes of a chain that are followed and checked at a time."""
 SEARCH_BLOCK, LARGEST_BLOCK = 1 << 12, 1 << 20
 MOST_BREAKS = 10_000
 
 
 @dataclass(frozen=True)
 class Records:
-    """The records found: offset of each frame, length of its payload, whether its checksum is right."""
+    """Some records: offset of each frame, length of its payload, the checksum stored for it, whether that is right."""
 
     offset: Ints
     length: Ints
+    stored: Ints
     good: Flags
-    damage: list[dict[str, Any]]
-    ending: str
+
+    def take(self, rows: Flags | slice) -> Records:
+        """Some of them."""
+        return Records(self.offset[rows], self.length[rows], self.stored[rows], self.good[rows])
+
+
+@dataclass
+class Walk:
+    """All records of a log, some at a time, so that a log of any size needs little memory; the rest is known when they are all read."""
+
+    data: memoryview
+    damage: list[dict[str, Any]] = field(default_factory=list)
+    """A row for every break of the chain, not for wrong checksums in an unbroken one."""
+    ending: str = "empty"
     """padded, unpadded, torn or damaged."""
+    last_good: int | None = None
+    """zxid of the last good record handed out."""
 
+    def __iter__(self) -> Iterator[Records]:
+        data, search = self.data, _Search(self.data)
+        at, last = FILE_HEADER, _last_byte(data)
+        while True:
+            stop = at
+            for records, behind in _run(data, at, last):
+                yield self._noted(records)
+                stop = behind
+            if stop > last:
+                self.ending = "unpadded" if stop >= len(data) else "padded"
+                break
+            resumed = search.record_after(stop, self.last_good)
+            if resumed is None:
+                row, whole, self.ending = _ending(data, stop, last, self.last_good)
+            else:
+                row, whole = _broken(data, stop, resumed, self.last_good)
+            self.damage.append(row)
+            if whole is not None:
+                stored = gather(np.frombuffer(data, dtype=np.uint8), np.array([stop]), ">i8")
+                yield self._noted(Records(np.array([stop]), np.array([whole]), stored, np.array([True])))
+            if resumed is None:
+                break
+            at = resumed
+        if search.given_up():
+            self.damage.append(damage.row("given_up", stop, self.last_good, breaks=len(self.damage)))
 
-def walk(data: memoryview) -> Records:
-    """All records of a log; ``damage`` has a row for every break, not for wrong checksums in an unbroken chain."""
-    runs: list[tuple[Ints, Ints, Flags]] = []
-    rows: list[dict[str, Any]] = []
-    search = _Search(data)
-    at, last = FILE_HEADER, _last_byte(data)
-    while True:
-        offset, length, good, stop = _run(data, at, last)
-        runs.append((offset, length, good))
-        zxid = _last_zxid(data, runs)
-        if stop > last:
-            ending = "unpadded" if stop >= len(data) else "padded"
-            break
-        resumed = search.record_after(stop, zxid)
-        if resumed is None:
-            row, whole, ending = _ending(data, stop, last, zxid)
-        else:
-            row, whole = _broken(data, stop, resumed, zxid)
-        rows.append(row)
-        if whole is not None:
-            runs.append((np.array([stop]), np.array([whole]), np.array([True])))
-        if resumed is None:
-            break
-        at = resumed
-    if search.given_up():
-        rows.append(damage.row("given_up", stop, zxid, breaks=len(rows)))
-    offset, length, good = (np.concatenate(part) for part in zip(*runs, strict=True))
-    return Records(offset, length, good.astype(np.bool_), rows, ending)
+    def _noted(self, records: Records) -> Records:
+        sound = np.flatnonzero(records.good & (records.length >= TXN_HEADER))
+        if sound.size:
+            self.last_good = int(_ZXID.unpack_from(self.data, int(records.offset[sound[-1]]) + ZXID_AT)[0])
+        return records
 
 
 def checksum(data: memoryview, offset: int, length: int) -> int:
@@ -83,50 +102,65 @@ def checksum_row(data: memoryview, offset: int, length: int, before: int | None,
     return damage.row("checksum", offset, before, record=record, length=length, computed=computed, stored=stored, skipped=skipped)
 
 
-def _run(data: memoryview, at: int, last: int) -> tuple[Ints, Ints, Flags, int]:
-    """The unbroken chain from ``at``: offsets, lengths, checksums right, and where it stops.
+def _run(data: memoryview, at: int, last: int) -> Iterator[tuple[Records, int]]:
+    """The unbroken chain from ``at``, segment by segment, each with the position behind it.
 
-    A chain whose last records are all bad and which then breaks has probably left the records: it is cut before them.
+    A chain whose last records are all bad and which then breaks has probably left the records: it is cut before them. So bad records
+    at the end of a segment wait for what follows them.
     """
-    found, stop = _chain(data, at)
-    offset = np.array(found, dtype=np.int64)
-    length = np.diff(np.append(offset, stop)) - RECORD_AROUND
-    good = _checked(data, offset, length)
-    trusted = int(np.flatnonzero(good)[-1]) + 1 if good.any() else 0
-    if trusted < offset.size and stop <= last:
-        stop = int(offset[trusted])
-        offset, length, good = offset[:trusted], length[:trusted], good[:trusted]
-    return offset, length, good, stop
+    buffer = np.frombuffer(data, dtype=np.uint8)
+    chain, end, size = links(buffer), len(data) - RECORD_AROUND, SEGMENT
+    while at < end:
+        limit = min(at + size, end)
+        offset, stop = lanes.follow(chain, at, limit)
+        length = np.diff(np.append(offset, stop)) - RECORD_AROUND
+        stored = gather(buffer, offset, ">i8")
+        found = Records(offset, length, stored, checksums.right(buffer, offset, length, stored))
+        over = stop < limit or limit == end
+        trusted = int(np.flatnonzero(found.good)[-1]) + 1 if found.good.any() else 0
+        if trusted < offset.size and (stop <= last or not over):
+            if trusted == 0 and not over:
+                size *= 2
+                continue
+            stop = int(offset[trusted])
+            found = found.take(slice(trusted))
+        yield found, stop
+        if over:
+            return
+        at, size = stop, SEGMENT
 
 
-def _chain(data: memoryview, at: int) -> tuple[list[int], int]:
-    """Offsets of frames that lead to an end-of-record byte, one after the other, and the position behind the last."""
-    found: list[int] = []
-    size, length_at = len(data), _LENGTH.unpack_from
-    while at + RECORD_AROUND < size:
-        (length,) = length_at(data, at + 8)
+def links(buffer: Bytes) -> lanes.Links:
+    """A frame leads to the next one if its length is above 0 and an end-of-record byte stands behind its payload.
+
+    Positions are at least RECORD_AROUND + 1 bytes before the end of the file.
+    """
+    data, size, length_at = buffer.data, buffer.size, _LENGTH.unpack_from
+    lengths = every(buffer, ">i4")
+
+    def one(at: int) -> int:
+        end = at + RECORD_FRAME + int(length_at(data, at + 8)[0])
+        return end + 1 if at + RECORD_FRAME < end < size and data[end] == END_OF_RECORD else -1
+
+    def many(at: Ints) -> Ints:
+        length = lengths[at + 8]
         end = at + RECORD_FRAME + length
-        if length <= 0 or end >= size or data[end] != END_OF_RECORD:
-            break
-        found.append(at)
-        at = end + 1
-    return found, at
+        if length.min(initial=1) <= 0 or int(end.max(initial=0)) >= size:
+            end[(length <= 0) | (end >= size)] = 0
+        end[buffer[end] != END_OF_RECORD] = -2
+        end += 1
+        return np.asarray(end)
 
+    def looks_right(at: Ints) -> Flags:
+        right = at < size - RECORD_AROUND - TXN_HEADER
+        right[right] = gather(buffer, at[right], ">i4") == 0
+        for _ in range(2):
+            at = np.where(right, at, 0)
+            at = many(np.where(at < size - RECORD_AROUND, at, 0))
+            right &= at >= 0
+        return right
 
-def _checked(data: memoryview, offset: Ints, length: Ints) -> Flags:
-    if not offset.size:
-        return np.zeros(0, dtype=np.bool_)
-    stored = gather(np.frombuffer(data, dtype=np.uint8), offset, ">i8")
-    computed = [zlib.adler32(data[at : at + n]) for at, n in zip((offset + RECORD_FRAME).tolist(), length.tolist(), strict=True)]
-    return np.asarray(stored == np.array(computed, dtype=np.int64))
-
-
-def _last_zxid(data: memoryview, runs: list[tuple[Ints, Ints, Flags]]) -> int | None:
-    for offset, length, good in reversed(runs):
-        sound = np.flatnonzero(good & (length >= TXN_HEADER))
-        if sound.size:
-            return int(_ZXID.unpack_from(data, int(offset[sound[-1]]) + ZXID_AT)[0])
-    return None
+    return lanes.Links(buffer, one, many, (-1, END_OF_RECORD), looks_right)
 
 
 def _last_byte(data: memoryview) -> int:
