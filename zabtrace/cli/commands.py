@@ -10,11 +10,11 @@ import click
 from zabtrace import __version__
 from zabtrace.cli.asked import TABULAR, Asked, shared
 from zabtrace.cli.output import put, refuse_inside_evidence, terminal_width, write
-from zabtrace.cli.verifying import close, verify
+from zabtrace.cli.reporting import report
+from zabtrace.cli.verifying import verify
 from zabtrace.errors import UsageError
 
 DEFAULT = "summary"
-PAGE = Path("zabtrace-report.html")
 
 
 class Commands(click.Group):
@@ -58,35 +58,6 @@ def zabtrace() -> None:
     """
 
 
-@zabtrace.command()
-@shared()
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=PAGE, show_default=True, help="Write the page to this file.")
-@click.option("--title", default=None, help="Title of the page.")
-@click.option("--note", default=None, help="A remark to print below the verdict.")
-def report(asked: Asked, title: str | None, note: str | None) -> int:
-    """Write everything on one self-contained HTML page, and a summary on the terminal.
-
-    \b
-    Examples:
-      zabtrace report incident/
-      zabtrace report server-1/ server-2/ server-3/ --before before-restart/ -o outage.html --title "Outage of 21 November"
-    """
-    from zabtrace.predict import predict as predict_starts
-    from zabtrace.render import screen, summary
-    from zabtrace.report.page import build
-
-    target = asked.output or PAGE
-    refuse_inside_evidence(target, asked)
-    history, judgement = asked.judged()
-    prediction = predict_starts(history)
-    with asked.step("drawing the page"):
-        write(target, [build(history, judgement, prediction, title, note)])
-    blocks = [*summary.blocks(history, judgement), screen.Sentence(f"The page: {target}")]
-    width = terminal_width()
-    write(None, screen.plain(blocks) if width is None else screen.coloured(blocks, width))
-    return close(asked, judgement)
-
-
 @zabtrace.command(hidden=True)
 @shared()
 def summary(asked: Asked) -> int:
@@ -101,6 +72,7 @@ def summary(asked: Asked) -> int:
     return 0
 
 
+zabtrace.add_command(report)
 zabtrace.add_command(verify)
 
 

@@ -97,8 +97,8 @@ def gather(findings: Findings, wish: Wish) -> Content:
             "unknown": list(wording.rows(documents.unknown_shapes(history.trace.lines).head(BOUND), names)),
             "sessions": sessions(history, names),
             "zones": zones(history, names),
-            "check": findings.check,
-            "incidents": findings.incidents,
+            "check": _starts(findings.check),
+            "incidents": _clocks(findings.incidents),
         },
     )
 
@@ -136,6 +136,25 @@ def _with_fewer_votes(elections: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Elections with at most VOTES votes in all; ``votes_hidden`` counts the others of each."""
     share = max(VOTES // max(len(elections), 1), 10)
     return [{**row, "votes": row["votes"][:share], "votes_hidden": max(len(row["votes"]) - share, 0)} for row in elections]
+
+
+def _starts(check: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The document of ``check``, what would start in words."""
+    words = {True: "yes", False: "no", None: "cannot tell"}
+    return check and {**check, "servers": [{**row, "starts": words[row["would_start"]]} for row in check["servers"]]}
+
+
+def _clocks(incidents: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The document of ``incidents``, the bounds of clocks apart, and no cause said to be none."""
+    if incidents is None:
+        return None
+    clocks = [{**row, **dict(zip(("least", "most"), map(_ms, row["offset_ms"]), strict=True))} for row in incidents["clocks"]]
+    losses = [{**row, "what": row.get("what"), "cause": row["cause"] or "no cause visible"} for row in incidents["losses"]]
+    return {**incidents, "clocks": clocks, "losses": losses}
+
+
+def _ms(bound: int | None) -> str:
+    return "not bounded" if bound is None else f"{bound:+d} ms"
 
 
 def sessions(history: History, names: wording.Names) -> list[dict[str, Any]]:

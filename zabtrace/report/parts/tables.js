@@ -18,6 +18,7 @@ const Tables = (() => {
   function grid(box) {
     const table = box.querySelector("table"), heads = [...table.tHead.rows[0].cells], units = [...table.tBodies], texts = new Map();
     const text = (unit) => { if (!texts.has(unit)) texts.set(unit, unit.textContent.toLowerCase()); return texts.get(unit); };
+    const rows = (some) => some.reduce((sum, unit) => sum + unit.querySelectorAll("tr:not(.proof)").length, 0);
     let shown = units, page = 0, by = null, falling = false;
     const search = element("input", { type: "search", placeholder: "search", ariaLabel: "Search this table" });
     const count = element("span", { className: "count", role: "status" });
@@ -44,7 +45,8 @@ const Tables = (() => {
       for (const unit of units) unit.hidden = !visible.has(unit);
       earlier.disabled = page === 0; later.disabled = page === pages - 1;
       earlier.hidden = later.hidden = pages === 1;
-      count.textContent = pages === 1 ? `${shown.length} of ${units.length}` : `${page * PAGE + 1}–${Math.min((page + 1) * PAGE, shown.length)} of ${shown.length}`;
+      const before = rows(shown.slice(0, page * PAGE)), here = rows([...visible]);
+      count.textContent = pages === 1 ? `${here} of ${rows(units)}` : `${before + 1}–${before + here} of ${rows(shown)}`;
     }
     function find() {
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -65,7 +67,7 @@ const Tables = (() => {
       made.addEventListener("click", () => sort(column));
       head.replaceChildren(made);
     });
-    if ([...table.querySelectorAll("tbody tr:not(.proof)")].length > 3) {
+    if (rows(units) > 3) {
       search.addEventListener("input", find);
       const bar = element("div", { className: "bar" });
       bar.append(search, earlier, count, later, copy, csv);

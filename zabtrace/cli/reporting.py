@@ -1,0 +1,102 @@
+"""The report: everything on one page, or the same content in another form."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zabtrace.cli.asked import Asked, shared
+from zabtrace.cli.check import EXIT
+from zabtrace.cli.output import refuse_inside_evidence, terminal_width, write
+from zabtrace.cli.verifying import close
+
+if TYPE_CHECKING:
+    from zabtrace.report.content import Findings
+
+PAGE = Path("zabtrace-report.html")
+FORMATS = ("html",)
+
+
+def names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of sections, several to a word, separated by commas."""
+    return tuple(part.strip() for word in given for part in word.split(",") if part.strip())
+
+
+@click.command()
+@shared(filters=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help=f"Write to this file.  [default: {PAGE}]")
+@click.option("--format", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True, help="What to write.")
+@click.option("--title", default=None, help="Title of the page.")
+@click.option("--note", default=None, help="A remark to print below the verdict.")
+@click.option("--only", multiple=True, metavar="SECTION", callback=names, help="Only these sections (repeatable, or with commas).")
+@click.option("--skip", multiple=True, metavar="SECTION", callback=names, help="Without these sections (repeatable, or with commas).")
+def report(asked: Asked, **wishes: Any) -> int:
+    """Write everything on one self-contained HTML page, and a summary on the terminal.
+
+    Sections: happened, timeline, elections, epochs, writes, syncs, files, clients, incidents, bugs, method.
+
+    \b
+    Examples:
+      zabtrace report incident/
+      zabtrace report server-1/ server-2/ server-3/ --before before-restart/ -o outage.html --title "Outage of 21 November"
+      zabtrace report incident/ --skip method --from 2026-11-21T00:09:50Z --to 2026-11-21T00:10:00Z
+    """
+    from zabtrace.report import sections
+
+    sections.chosen(wishes["only"], wishes["skip"])
+    target = asked.output or PAGE
+    refuse_inside_evidence(target, asked)
+    found = _findings(asked)
+    with asked.step("drawing the page"):
+        write(target, _written(asked, found, wishes))
+    _summary(found, target)
+    return _worst(close(asked, found.judgement), found)
+
+
+def _worst(code: int, found: Findings) -> int:
+    """1 where writes or checks say so, else 3 where one of them cannot tell."""
+    codes = {code, EXIT[found.check["verdict"]] if found.check else 0}
+    return next(one for one in (1, 3, 0) if one in codes)
+
+
+def _findings(asked: Asked) -> Findings:
+    """Everything the report is made of."""
+    from zabtrace import wording
+    from zabtrace.checks import check
+    from zabtrace.documents import checks as checked
+    from zabtrace.documents import incidents as told
+    from zabtrace.incidents import incidents
+    from zabtrace.predict import predict
+    from zabtrace.report.content import Findings
+
+    history, judgement = asked.judged()
+    names = wording.Names.of(history.trace.servers)
+    window = asked.window(history.trace.servers)
+    with asked.step("predicting the next start"):
+        prediction = predict(history)
+    with asked.step("checking"):
+        found = checked.check(check(history, judgement.writes, judgement.reasons), names)
+    with asked.step("looking for causes"):
+        lost = told.incidents(incidents(history), names, window)
+    return Findings(history, judgement, prediction, found, lost)
+
+
+def _written(asked: Asked, found: Findings, wishes: dict[str, Any]) -> list[str]:
+    from zabtrace.report import page
+    from zabtrace.report.content import Wish, gather
+
+    given = [*asked.evidence, *(word for one in asked.before for word in ("--before", one))]
+    window = asked.window(found.history.trace.servers)
+    chosen = {key: wishes[key] for key in ("title", "note", "only", "skip")}
+    return [page.html(gather(found, Wish(**chosen, window=window, command=shlex.join(given))))]
+
+
+def _summary(found: Findings, target: Path) -> None:
+    from zabtrace.render import screen, summary
+
+    blocks = [*summary.blocks(found.history, found.judgement), screen.Sentence(f"The page: {target}")]
+    width = terminal_width()
+    write(None, screen.plain(blocks) if width is None else screen.coloured(blocks, width))
