@@ -79,9 +79,9 @@ def test_events_summary_and_unknown(given, capsys):
     assert cli.run(["events", "evidence", "--unknown", "--summary"]) == 2
 
 
-def test_tree_needs_snapshots(given, capsys, monkeypatch):
+def test_tree_shows_snapshots_as_stored(given, capsys, monkeypatch):
     assert cli.run(["tree", "evidence"]) == 2
-    assert "zabtrace tree --snapshots" in capsys.readouterr().err
+    assert "Name one server with --server; those with data are: 1, 2, 3." in capsys.readouterr().err
     node = {"server": 1, "source": "snapshot.0", "path": "/", "czxid": 0}
     monkeypatch.setattr(zabtrace.evidence, "znodes", lambda arguments, before=(): schema.frame(schema.ZNODES, [node]))
     assert cli.run(["tree", "--snapshots", "evidence", "--format", "ndjson"]) == 0

@@ -15,6 +15,8 @@ import click
 from zabtrace.cli.check import check
 from zabtrace.cli.commands import zabtrace
 from zabtrace.cli.incidents import incidents
+from zabtrace.cli.trees import diff, top, tree
+from zabtrace.cli.writes import history, sessions, txns
 from zabtrace.errors import UsageError
 
 WRONG_USAGE, FAILED, INTERRUPTED = 2, 4, 130
@@ -22,6 +24,8 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 zabtrace.add_command(check)
 zabtrace.add_command(incidents)
+for _command in (txns, tree, history, sessions, top, diff):
+    zabtrace.add_command(_command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -152,48 +152,12 @@ def predict(asked: Asked, start: str | None) -> int:
     return 0
 
 
-@zabtrace.command()
-@shared(*TABULAR, filters=True)
-def txns(asked: Asked) -> int:
-    """List the records of the transaction logs, file by file, in the order in which they were written.
-
-    \b
-    Examples:
-      zabtrace txns server-3/ --from 0x100000061
-      zabtrace txns incident/ --format ndjson
-    """
-    return _of_trace(asked, "txns")
-
-
 def _of_trace(asked: Asked, name: str) -> int:
     from zabtrace.render import answers
 
     _check_target(asked)
     trace = asked.trace()
     put(asked, answers.TRACE[name](trace, asked.window(trace.servers)))
-    return 0
-
-
-@zabtrace.command()
-@shared(*TABULAR, filters=True)
-@click.option("--snapshots", is_flag=True, help="The znodes of every snapshot file, as stored.")
-def tree(asked: Asked, snapshots: bool) -> int:
-    """List the znodes of snapshots.
-
-    \b
-    Example:
-      zabtrace tree --snapshots server-1/ --format ndjson
-    """
-    if not snapshots:
-        raise UsageError(
-            "Replaying a tree from logs is not there yet. The znodes of each snapshot file as stored: zabtrace tree --snapshots EVIDENCE"
-        )
-    from zabtrace.evidence import znodes
-    from zabtrace.render import records
-
-    _check_target(asked)
-    trace = asked.trace()
-    put(asked, records.tree(trace, znodes(asked.evidence, before=asked.before), asked.window(trace.servers)))
     return 0
 
 
