@@ -27,11 +27,12 @@ def wrong(e: Ensemble, shown: Shown, judged: Judgement) -> list[str]:
     for row in judged.writes.iter_rows(named=True):
         same = by_zxid.get(row["zxid"], [])
         txn = by_payload.get(row["payload_hash"]) or (same[0] if len(same) == 1 else None)
-        if txn is None or txn in e.truth.tainted or len(same) > 1 and row["payload_hash"] is None:
+        if txn is None or txn in e.truth.tainted or (len(same) > 1 and row["payload_hash"] is None):
             continue
         for problem in _problems(e, starts, txn, row, len(same) > 1):
             found.append(f"0x{txn.zxid:x} {row['fate']} committed={row['committed']} rule={row['rule']}: {problem} | {row['why']}")
-    if judged.verdict == "nothing_lost" and (gone := lost(e)):
+    unseen = e.truth.numbered_twice and not (shown.texts >= set(e.servers) and not shown.tails)
+    if judged.verdict == "nothing_lost" and not unseen and (gone := lost(e)):
         found.append(f"nothing_lost, though {[hex(t.zxid) for t in sorted(gone)]} are")
     return found
 
@@ -39,6 +40,14 @@ def wrong(e: Ensemble, shown: Shown, judged: Judgement) -> list[str]:
 def _problems(e: Ensemble, starts: Starts, txn: Txn, row: dict[str, object], twice: bool) -> Iterable[str]:
     kept, fate = e.truth.kept(txn), row["fate"]
     committed = txn in e.truth.committed
+    if e.truth.returned(txn):
+        return
+    if e.truth.numbered_twice:
+        if (kept is False or (kept is None and lost_disk(e, txn))) and fate in KEPT:
+            yield "it is gone"
+        if row["committed"] == "no" and (committed or txn in e.truth.acked):
+            yield "it was committed"
+        return
     if kept is False and fate in KEPT:
         yield "it is gone"
     if kept and fate in GONE and not (twice and fate == "diverged"):

@@ -53,9 +53,20 @@ class Truth:
     """Effects of known bugs (4837, 2832, one record too many) keep these alive somewhere outside of any established history."""
 
     def kept(self, txn: Txn) -> bool | None:
-        """In every later established epoch; None: there is none."""
-        later = self.epochs[self.born[txn] :]
-        return all(txn in e.history for e in later) if later else None
+        """In every later established epoch; None: there is none, or the last one took it back from an older server."""
+        later = [txn in e.history for e in self.epochs[self.born[txn] :]]
+        return all(later) if later else None
+
+    def returned(self, txn: Txn) -> bool:
+        """Was it out of one established epoch and is in the last one again?"""
+        later = [txn in e.history for e in self.epochs[self.born[txn] :]]
+        return bool(later) and not all(later) and later[-1]
+
+    @property
+    def numbered_twice(self) -> bool:
+        """Did a lost acceptedEpoch give a number out twice, or a smaller one after a larger?"""
+        numbers = [e.epoch for e in self.epochs]
+        return any(b <= a for a, b in zip(numbers, numbers[1:], strict=False))
 
 
 class Crash(Exception):
@@ -82,6 +93,8 @@ class Ensemble:
         self.next = 0
         self.payload = 0
         self.earlier: list[dict[int, Disk]] = []
+        self.young: dict[int, Disk] = {}
+        """Disks copied while the ensemble ran, since the last election."""
         self.losses = 0
         self.clock = 0
 
@@ -122,6 +135,7 @@ class Ensemble:
         self.say(sid, "state_looking", "LOOKING")
         if not server.observer:
             self.say(sid, "fle_new_election", f"New election. My id = {sid}, proposed zxid=0x{server.last:x}", my_sid=sid, zxid=server.last)
+            self._notify(sid, sid, sid, server.last, server.round, server.disk.current or 0)
 
     def leave(self, sid: int) -> None:
         """A server goes back to LOOKING; it may still read what lies in its socket first."""
@@ -138,6 +152,7 @@ class Ensemble:
     # ------------------------------------------------------------ elections
     def elect(self, chosen: list[int]) -> None:
         """The chosen LOOKING servers elect a leader, which tries to establish an epoch."""
+        self.young.clear()
         voters = [self.servers[s] for s in chosen]
         best = max(voters, key=lambda s: Vote(s.disk.current or 0, s.last, s.sid))
         round_ = max(s.round for s in voters)
@@ -242,12 +257,14 @@ class Ensemble:
         if not server.old:
             self.say(server.sid, "uptodate", "Learner received UPTODATE message")
         self.risk(server.sid)
-        rest, server.pending = server.pending, []
-        for txn in rest:
+        for txn in server.unlogged:
             server.log(txn)
             self.risk(server.sid)
+        for txn in [*server.awaiting, *server.unlogged]:
+            server.apply(txn)
+        server.awaiting, server.unlogged = [], []
         leader = self.servers[server.leader] if server.leader else None
-        if leader and leader.state == "LEADING" and self.leading == leader.sid:
+        if leader and not server.observer and self.leading == leader.sid:
             for txn in leader.pending:
                 server.inbox.append(("proposal", txn))
 
@@ -270,6 +287,7 @@ class Ensemble:
             sid=server.sid, peer_zxid=peer, min_committed=low, max_committed=top, **known,
         )  # fmt: skip
         server.leader, server.epoch, server.state = leader.sid, epoch, "FOLLOWING"
+        server.pending, server.awaiting, server.unlogged = [], [], []
         kept = sync.truncated_to
         start = kept if kept is not None else peer
         entries = [t for t in leader.committed_log if t.zxid > start] if sync.mode != "SNAP" else []
@@ -302,25 +320,24 @@ class Ensemble:
                 self._snapshot(server)
             elif step == durable.CURRENT_EPOCH:
                 server.disk.current = epoch
-            elif step in (durable.LOG, durable.LOG_COMMITTED) and logged and server.pending is not entries:
-                for txn in entries:
+            elif step in (durable.LOG, durable.LOG_COMMITTED):
+                for txn in entries if logged else []:
                     server.log(txn)
                     self.risk(server.sid)
-                for txn in entries:
-                    server.apply(txn)
+                if step == durable.LOG_COMMITTED and logged:
+                    for txn in entries:
+                        server.apply(txn)
+                else:
+                    server.awaiting += entries if logged else []
                 entries = []
             elif step == durable.QUEUE and logged:
                 server.queue += entries
-                for txn in entries:
-                    server.apply(txn)
+                server.awaiting += entries
                 entries = []
             elif step == durable.ACK:
                 break
             self.risk(server.sid)
-        if logged and entries:  # logged after UPTODATE: until then in memory only
-            server.pending = list(entries)
-            for txn in entries:
-                server.apply(txn)
+        server.unlogged = entries if logged else []
 
     def join(self, sid: int) -> None:
         """A LOOKING server or an observer finds the established leader."""
@@ -351,7 +368,8 @@ class Ensemble:
     # ------------------------------------------------------------ broadcast
     def followers(self) -> list[Server]:
         """Learners that hold a link to the leader."""
-        return [s for s in self.servers.values() if s.up and s.leader == self.leading and s.state == "FOLLOWING"]
+        epoch = self.servers[self.leading].epoch if self.leading is not None else None
+        return [s for s in self.servers.values() if s.up and s.leader == self.leading and s.epoch == epoch and s.state == "FOLLOWING"]
 
     def write(self) -> None:
         """A client's write: the leader proposes."""
@@ -422,9 +440,11 @@ class Ensemble:
     def lose(self, sid: int) -> None:
         """The disk of a stopped server is lost: empty, or put back from an earlier copy."""
         server = self.servers[sid]
-        older = [moment[sid] for moment in self.earlier if sid in moment]
+        # a copy of the same epoch cannot be told from a follower that lagged: back-ups are older
+        older = [moment[sid] for moment in self.earlier if (moment[sid].current or 0) < (server.disk.current or 0)]
         server.disk = self.rng.choice(older).copied() if older and self.rng.random() < 0.4 else Disk()
         self.losses += 1
+        self.young.clear()
 
     def copy_all(self) -> None:
         """Somebody copies every disk."""
@@ -434,11 +454,11 @@ class Ensemble:
         """Mark what a start would bring back though an established epoch discarded it."""
         for server in self.servers.values():
             history = server.history if server.up else server.disk.load()[0]
-            self._taint(history)
-            self._taint(server.disk.load()[0])
+            self._taint(history, 0)
+            self._taint(server.disk.load()[0], server.disk.current or 0)
 
-    def _taint(self, history: tuple[Txn, ...]) -> None:
-        epochs = {t.zxid >> 32 for t in history}
+    def _taint(self, history: tuple[Txn, ...], current: int) -> None:
+        epochs = {t.zxid >> 32 for t in history} | {current}
         for number, e in enumerate(self.truth.epochs):
             if e.epoch in epochs:
                 self.truth.tainted |= {t for t in history if self.truth.born[t] <= number and t not in e.history}

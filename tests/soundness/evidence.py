@@ -27,6 +27,10 @@ class Shown:
     earlier: bool = False
     tails: frozenset[int] = frozenset()
     """Servers whose text begins in the middle: rotated logs are missing."""
+    young: bool = False
+    """Some disks were copied while the ensemble ran, before the others."""
+    lost_file: int | None = None
+    """Seed by which one log file of one server is left out."""
 
 
 def hidings(e: Ensemble, rng: random.Random) -> list[Shown]:
@@ -48,6 +52,9 @@ def hidings(e: Ensemble, rng: random.Random) -> list[Shown]:
         Shown("no snapshots", every, every, snapshots=False, clients=False),
         Shown("no snapshots, disks only", every, none, snapshots=False, clients=False),
         Shown("tails of texts", every, every, tails=every, clients=False),
+        Shown("copied one after the other", every, every if rng.random() < 0.5 else none, young=True, clients=rng.random() < 0.5),
+        Shown("a log file missing", every, every if rng.random() < 0.5 else none, lost_file=rng.randrange(1 << 30), clients=False),
+        Shown("earlier copies", some, none, earlier=True, clients=rng.random() < 0.5),
     ]
 
 
@@ -55,7 +62,8 @@ def trace(e: Ensemble, shown: Shown) -> Trace:
     """The tables. Records, snapshots and lines carry made-up places that are consistent with each other."""
     tables = _Tables(e, shown)
     for sid in sorted(shown.disks):
-        tables.disk(sid, 0, e.servers[sid].disk, f"server-{sid}")
+        newest = e.young.get(sid, e.servers[sid].disk) if shown.young else e.servers[sid].disk
+        tables.disk(sid, 0, newest, f"server-{sid}")
         if shown.earlier:
             for copy, (number, moment) in enumerate(reversed(list(enumerate(e.earlier))), 1):
                 tables.disk(sid, copy, moment[sid], f"before:{number}/server-{sid}")
@@ -63,6 +71,10 @@ def trace(e: Ensemble, shown: Shown) -> Trace:
         tables.text(sid)
     if shown.clients:
         tables.clients()
+    if shown.lost_file is not None and tables.files:
+        gone = random.Random(shown.lost_file).choice(tables.files)["source"]
+        tables.files = [f for f in tables.files if f["source"] != gone]
+        tables.txns = [t for t in tables.txns if t["source"] != gone]
     return tables.trace()
 
 
@@ -83,7 +95,7 @@ class _Tables:
             place = {"server": sid, "copy": copy, "source": f"{folder}/log.{file.name:x}"}
             for i, txn in enumerate(file.records):
                 self.txns.append(
-                    {**place, "offset": 16 + 100 * i, "zxid": txn.zxid, "session": 7, "cxid": txn.payload, "type": 1, "op": "create",
+                    {**place, "offset": 16 + 100 * i, "zxid": txn.zxid, "session": txn.payload, "cxid": 1, "type": 1, "op": "create",
                      "path": f"/n{txn.payload}", "failed": False, "checksum_ok": True, "payload_hash": txn.payload, "time": START}
                 )  # fmt: skip
             zxids = [t.zxid for t in file.records]
@@ -115,7 +127,7 @@ class _Tables:
     def clients(self) -> None:
         for number, txn in enumerate(sorted(self.e.truth.acked), 1):
             self.ops.append(
-                {"source": "history.jsonl", "line": number, "client": "c", "session": 7, "op": "create", "path": f"/n{txn.payload}",
+                {"source": "history.jsonl", "line": number, "client": "c", "session": txn.payload, "op": "create", "path": f"/n{txn.payload}",
                  "outcome": "acknowledged", "zxid": txn.zxid, "reply_zxid": txn.zxid, "write": True}
             )  # fmt: skip
 

@@ -44,10 +44,13 @@ def _elect(e: Ensemble) -> None:
     for _ in range(3):
         if e.leading is not None:
             break
-        voters = [s for s, server in e.servers.items() if server.up and not server.paused and server.state == "LOOKING" and not server.observer]
+        voters = [
+            s for s, server in e.servers.items() if server.up and not server.paused and server.state == "LOOKING" and not server.observer
+        ]
         if not e.config.is_quorum(voters):
             break
         e.rng.shuffle(voters)
+        e.young.clear()
         need = len(e.config.voters) // 2 + 1
         e.elect(voters[: e.rng.randint(need, len(voters))])
     _join(e)
@@ -75,6 +78,8 @@ def _work(e: Ensemble) -> None:
                 e.deliver(sid)
         elif server.up and sid == e.leading:
             e.flush(sid)
+        if e.rng.random() < 0.1:
+            e.young[sid] = server.disk.copied()
     if e.rng.random() < 0.4:
         for sid, server in e.servers.items():
             if server.up and not server.paused:
@@ -149,6 +154,50 @@ def _lose(e: Ensemble) -> None:
     e.start(sid)
 
 
+def _betray(e: Ensemble) -> None:
+    """Acknowledged writes of a quorum are lost: the others meet a holder whose disk was wiped."""
+    leader = e.leading
+    if e.losses or leader is None or e.servers[leader].paused:
+        return
+    synced = [s.sid for s in e.followers() if not s.observer and not s.paused]
+    need = len(e.config.voters) // 2
+    if len(synced) < need:
+        return
+    holders = e.rng.sample(synced, need)
+    for _ in range(e.rng.randint(1, 5)):
+        e.write()
+        for sid in (leader, *holders):
+            e.flush(sid)
+            for _ in range(6):
+                e.deliver(sid)
+    for sid in (leader, *holders, *(s for s in e.servers if e.rng.random() < 0.3)):
+        e.crash(sid)
+    if e.rng.random() < 0.3:
+        e.copy_all()
+    wiped = e.rng.choice(holders)
+    e.lose(wiped)
+    for sid in sorted(e.config.voters - {leader, *holders} | {wiped}):
+        if not e.servers[sid].up:
+            e.start(sid)
+        else:
+            e.servers[sid].paused = False
+            e.leave(sid)
+    e.elect([s for s in sorted(e.config.voters) if e.servers[s].up and e.servers[s].state == "LOOKING"])
+    if e.rng.random() < 0.5:
+        _work(e)
+
+
+def _storm(e: Ensemble) -> None:
+    """Elections in which servers die at any step, one after the other."""
+    calm, e.crashes = e.crashes, 0.2
+    for _ in range(e.rng.randint(1, 3)):
+        for sid in e.servers:
+            if e.rng.random() < 0.6:
+                e.crash(sid)
+        _elect(e)
+    e.crashes = calm
+
+
 def _copy(e: Ensemble) -> None:
     if len(e.earlier) < 2:
         e.copy_all()
@@ -166,6 +215,6 @@ def _nothing(e: Ensemble) -> None:
 
 
 UPSETS: tuple[Callable[[Ensemble], None], ...] = (
-    _crash_leader, _crash_leader, _crash_one, _crash_all, _pause, _starve, _starve, _step_down, _snapshot, _lose, _copy, _rejoin, _rejoin,
-    _nothing,
+    _crash_leader, _crash_leader, _crash_one, _crash_all, _pause, _starve, _starve, _step_down, _snapshot, _snapshot, _lose, _betray, _betray,
+    _storm, _copy, _copy, _rejoin, _rejoin, _nothing,
 )  # fmt: skip

@@ -106,6 +106,10 @@ class Server:
     """Logged or received, not yet committed."""
     queue: list[Txn] = field(default_factory=list)
     """Handed to the sync thread, not yet written."""
+    awaiting: list[Txn] = field(default_factory=list)
+    """Received in the sync and logged: applied once UPTODATE has come."""
+    unlogged: list[Txn] = field(default_factory=list)
+    """Received in the sync, to be logged and applied once UPTODATE has come."""
     round: int = 0
 
     @property
@@ -124,11 +128,12 @@ class Server:
         if not self.disk.snaps and not self.disk.files:
             self.disk.snaps.append(Snap(0, ()))
         self.history, self.last, self.committed_log = self.disk.load()
-        self.fresh_log, self.pending, self.queue = True, [], []
+        self.fresh_log, self.pending, self.queue, self.awaiting, self.unlogged = True, [], [], [], []
         self.inbox.clear()
 
     def stop(self, torn: bool = False) -> None:
         """The process ends: memory, sockets and what was not written are gone."""
+        torn = torn and not self.fresh_log
         self.up, self.state, self.leader, self.paused = False, "DOWN", None, False
         self.inbox.clear()
         self.pending, self.queue, self.history, self.committed_log = [], [], (), []
@@ -150,7 +155,7 @@ class Server:
         """Back to LOOKING in the same process: the database is kept and fast-forwarded with the log (ZOOKEEPER-2845)."""
         for txn in self.queue:
             self.log(txn)
-        self.queue, self.pending = [], []
+        self.queue, self.pending, self.awaiting, self.unlogged = [], [], [], []
         self.inbox.clear()
         every = [t for f in self.disk.files for t in f.records]
         held = set(self.history)

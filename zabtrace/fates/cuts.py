@@ -64,28 +64,41 @@ def cuts(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> dict[
         *_leader_sources(history, epochs),
         *_truncation_sources(history, epochs),
         *_passages(history, chains, epochs),
-        *_last_histories(history, epochs),
     ]
+    told = {s.epoch for s in found if s.high is not None and not s.weak}
+    found += _last_histories(history, [e for e in epochs if e not in told])
     result: dict[int, Cut] = {}
+    written = set(chains.select(epoch_of("zxid").unique()).to_series().to_list())
     for e in epochs:
-        mine = [s for s in found if s.epoch == e] + _implied(found, e)
-        result[e] = _combine(e, [_resolved(s, result) for s in mine])
+        mine = [s for s in found if s.epoch == e] + ([] if e in written else _implied(found, e))
+        result[e] = _combine(e, [_resolved(s, result) for s in mine], _witnesses(history, e))
     return result
 
 
-def _combine(e: int, sources: Sequence[CutSource]) -> Cut:
-    """Put the sources of one epoch together; weak ones count only where two servers agree and no strong one speaks."""
+def _witnesses(history: History, e: int) -> frozenset[int]:
+    """The leader of ``e``, or, where nothing names it, every voter that accepted ``e``: among them is one whose own history I(e) is."""
+    leader = history.epochs.filter(pl.col("epoch") == e).get_column("leader").drop_nulls().to_list()
+    newest = history.disks.filter((pl.col("copy") == 0) & pl.col("accepted_epoch").is_between(1, e - 1))
+    return frozenset(leader[:1]) or history.config_at(make(e, 0)).voters - set(newest.get_column("server").to_list())
+
+
+def _combine(e: int, sources: Sequence[CutSource], witnesses: frozenset[int]) -> Cut:
+    """Put the sources of one epoch together; weak ones count only where all of them agree and no strong one speaks."""
     strong = [s for s in sources if not s.weak]
     if not any(s.high is not None for s in strong):
-        strong += _agreeing([s for s in sources if s.weak])
+        strong += _agreeing([s for s in sources if s.weak], witnesses)
     lows = [s.low for s in strong if s.low is not None]
     highs = [s.high for s in strong if s.high is not None]
     return Cut(e, max(lows, default=None), min(highs, default=None), tuple(strong))
 
 
-def _agreeing(weak: Sequence[CutSource]) -> list[CutSource]:
-    """Weak sources, if they all name one zxid and come from at least two servers."""
-    agree = len({(s.low, s.high) for s in weak}) == 1 and len({s.server for s in weak}) > 1
+def _agreeing(weak: Sequence[CutSource], witnesses: frozenset[int]) -> list[CutSource]:
+    """Weak sources, if they all name one zxid, come from at least two servers, and the leader's own history is among them.
+
+    Followers that lagged behind at one place may all have been brought up to date by snapshots that are missing.
+    """
+    servers = {s.server for s in weak}
+    agree = len({(s.low, s.high) for s in weak}) == 1 and len(servers) > 1 and bool(witnesses) and witnesses <= servers
     return list(weak) if agree else []
 
 
@@ -114,7 +127,10 @@ def _resolved(source: CutSource, known: dict[int, Cut]) -> CutSource:
 
 
 def _implied(found: Iterable[CutSource], e: int) -> list[CutSource]:
-    """A later epoch whose initial history ends below ``e`` had nothing of e: then e ended its own initial history there too."""
+    """A later epoch whose initial history ends below ``e``: where e wrote nothing, it ended its own initial history there too.
+
+    Where records of ``e`` are known, that later epoch discarded them, and may have gone back further than e began.
+    """
     return [
         CutSource(e, s.low, s.high, s.server, s.weak, s.source, s.line, s.offset, s.says)
         for s in found
@@ -203,7 +219,8 @@ def _bases(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> lis
     """
     first = chains.filter((pl.col("step") == "first") & (counter_of("zxid") == 1) & epoch_of("zxid").is_in(list(epochs)))
     below = history.trace.snapshots.filter(pl.col("valid")).select("server", "copy", base="zxid", base_source="source")
-    rows = first.join(below, on=["server", "copy"]).filter((pl.col("base") > 0) & (pl.col("base") < pl.col("zxid"))).sort("base")
+    earlier = (pl.col("base") > 0) & (epoch_of("base") < epoch_of("zxid"))
+    rows = first.join(below, on=["server", "copy"]).filter(earlier).sort("base")
     return [
         CutSource(
             epoch(row["zxid"]),
@@ -221,12 +238,18 @@ def _bases(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> lis
 
 
 def _shown(history: History, row: dict[str, int]) -> bool:
-    """Is an import between the two records excluded: it led, the text says DIFF or TRUNC, or no snapshot can be missing?"""
+    """Is an import between the two records excluded: text tells of a DIFF from there, or no snapshot can be missing?
+
+    A server that was brought to a later zxid by a snapshot before, in whatever role it was afterwards, stood above ``previous`` when it
+    synchronized. After a TRUNC, as after a SNAP, what is committed before NEWLEADER is in the snapshot taken there and in no log
+    (Learner.syncWithLeader). Purging keeps the newest snapshots: one below ``previous`` proves that none above it was removed.
+    """
     e, server = epoch(row["zxid"]), row["server"]
-    led = history.epochs.filter((pl.col("epoch") == e) & (pl.col("leader") == server)).height
-    told = history.syncs.filter((pl.col("epoch") == e) & (pl.col("learner") == server)).head(1).get_column("mode").to_list()
-    oldest = history.trace.snapshots.filter((pl.col("server") == server) & (pl.col("copy") == row["copy"])).get_column("zxid").min()
-    return bool(led) or (bool(told) and told[0] != "SNAP") or (isinstance(oldest, int) and oldest < make(e, 0))
+    told = history.syncs.filter((pl.col("epoch") == e) & (pl.col("learner") == server)).head(1).select("mode", "learner_zxid").rows()
+    own = history.trace.snapshots.filter((pl.col("server") == server) & (pl.col("copy") == row["copy"])).get_column("zxid")
+    oldest = own.min()
+    from_there = bool(told) and told[0][0] == "DIFF" and told[0][1] is not None and told[0][1] <= row["previous"]
+    return from_there or (isinstance(oldest, int) and oldest <= row["previous"])
 
 
 def _unpadded_ends(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> list[CutSource]:
@@ -251,26 +274,38 @@ def _unpadded_ends(history: History, chains: pl.DataFrame, epochs: Sequence[int]
 
 # ---------------------------------------------------------------- (d) epochs without records
 def _last_histories(history: History, epochs: Sequence[int]) -> list[CutSource]:
-    """An epoch without records: the longest history among the servers with that currentEpoch.
+    """An epoch without records: its leader's history, else what all servers with that currentEpoch hold, if they are a quorum.
 
-    Exact where the epoch's leader is among them: it is known and read, or every voter was read. Else its leader may hold more.
+    The shortest of those is kept for sure: a longer one may go on with records that a snapshot with a lower name hides until the next
+    start (ZOOKEEPER-2832). Exact is the leader's own, where its log has a snapshot below it, and the longest where nobody can hold more.
     """
     with_records = set(history.trace.txns.select(epoch_of("zxid").unique()).to_series().to_list())
+    based = pl.col("last_zxid").is_not_null() & pl.col("base_zxid").is_not_null()
     found: list[CutSource] = []
     for e in (e for e in epochs if e not in with_records):
         held = history.disks.filter((pl.col("current_epoch") == e) & (pl.col("last_zxid") < make(e, 0))).sort("last_zxid")
         if held.is_empty():
             continue
-        row = held.row(-1, named=True)
-        servers = set(held.get_column("server").to_list())
-        leader = history.epochs.filter(pl.col("epoch") == e).get_column("leader").to_list()
-        read = set(history.disks.filter((pl.col("copy") == 0) & pl.col("current_epoch").is_not_null()).get_column("server").to_list())
-        voters = history.config_at(make(e, 0)).voters
-        exact = (leader[0] in servers if leader and leader[0] is not None else False) or (bool(voters) and voters <= read)
+        leader = history.epochs.filter(pl.col("epoch") == e).get_column("leader").drop_nulls().to_list()
+        based_servers = set(held.filter(based).get_column("server").to_list())
+        led = held.filter(pl.col("server").is_in(leader) & based)
+        voters = history.config_at(make(e, 0))
+        if led.is_empty() and not voters.is_quorum(held.get_column("server").to_list()):
+            continue
+        low = led.row(0, named=True) if led.height else held.row(0, named=True)
+        high = low if led.height else held.row(-1, named=True) if not leader and _all_there(history, e, based_servers) else None
         file = history.trace.epoch_files.filter(
-            (pl.col("server") == row["server"]) & (pl.col("copy") == row["copy"]) & (pl.col("name") == "currentEpoch")
+            (pl.col("server") == low["server"]) & (pl.col("copy") == low["copy"]) & (pl.col("name") == "currentEpoch")
         )
-        says = f"currentEpoch is {e}, and the history of that server ends with 0x{row['last_zxid']:x}"
-        source = file.item(0, "source") if file.height else row["base_source"]
-        found.append(CutSource(e, row["last_zxid"], row["last_zxid"] if exact else None, row["server"], False, source, None, 0, says))
+        says = f"currentEpoch is {e}, and the history of that server ends with 0x{low['last_zxid']:x}"
+        source = file.item(0, "source") if file.height else low["base_source"]
+        found.append(CutSource(e, low["last_zxid"], high and high["last_zxid"], low["server"], False, source, None, 0, says))
     return found
+
+
+def _all_there(history: History, e: int, held: set[int]) -> bool:
+    """Was every voter read, with a snapshot, and has none gone beyond ``e``? Then its unnamed leader is among those that hold it."""
+    newest = history.disks.filter((pl.col("copy") == 0) & pl.col("base_zxid").is_not_null() & (pl.col("current_epoch").fill_null(0) > 0))
+    behind = set(newest.filter(pl.col("current_epoch") < e).get_column("server").to_list())
+    voters = history.config_at(make(e, 0)).voters
+    return bool(voters) and voters <= behind | held

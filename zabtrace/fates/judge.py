@@ -94,10 +94,24 @@ def label(case: Case) -> pl.DataFrame:
         in_epoch_proof=in_epoch.is_not_null(),
         weak=_weak(case),
         safe=pl.lit(case.outlook.safe),
+        held=pl.lit(True) if case.outlook.holds_up_to is None else pl.col("zxid") <= case.outlook.holds_up_to,
+        renumbered=pl.col("epoch").is_in(_renumbered(case, rows)),
     )
     rows = rows.with_columns(doomed=case.outlook.doomed(), never=_never(case, rows))
     rows = rows.with_columns(fate=labels.fate()).with_columns(committed=labels.committed(), at_next_start=labels.at_next_start())
     return sentences.complete(case, rows)
+
+
+def _renumbered(case: Case, rows: pl.DataFrame) -> list[int]:
+    """Epochs whose number was given out twice (acceptedEpoch lost on a quorum): two payloads under one zxid, or two leaders.
+
+    No zxid of such an epoch can be followed: which of the two a later epoch kept, and which one was answered, is not told by numbers.
+    """
+    doubled = set(rows.filter("contradicted").get_column("epoch").to_list())
+    opened = (
+        case.history.trace.events("quorum_supported").drop_nulls("zxid").group_by(epoch=epoch_of("zxid")).agg(pl.col("server").n_unique())
+    )
+    return sorted(doubled | set(opened.filter(pl.col("server") > 1).get_column("epoch").to_list()))
 
 
 def _weak(case: Case) -> pl.Expr:

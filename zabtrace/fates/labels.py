@@ -124,13 +124,15 @@ def fate() -> pl.Expr:
     return (
         pl.when(pl.col("contradicted") | (pl.col("state") == CONFLICT))
         .then(pl.lit("diverged"))
+        .when(pl.col("renumbered"))
+        .then(pl.lit("undecided"))
         .when(out & committed)
         .then(pl.lit("lost"))
         .when((pl.col("state") == IN) & pl.col("weak") & ~pl.col("in_epoch_proof") & ~pl.col("acked"))
         .then(pl.lit("recovered"))
         .when(pl.col("state") == IN)
         .then(pl.lit("survived"))
-        .when(pl.col("state").is_null() & committed & pl.col("safe"))
+        .when(pl.col("state").is_null() & committed & pl.col("safe") & pl.col("held"))
         .then(pl.lit("survived"))
         .when(out & live_pending)
         .then(pl.lit("pending"))
@@ -147,7 +149,9 @@ def fate() -> pl.Expr:
 def committed() -> pl.Expr:
     """yes, no or unknown; a discarded write is 'no' only where N1 is conclusive."""
     return (
-        pl.when(pl.col("proof_rule").is_not_null() | pl.col("acked") | pl.col("kept_by").is_not_null())
+        pl.when(pl.col("contradicted") | pl.col("renumbered"))
+        .then(pl.when(pl.col("acked") & ~pl.col("contradicted")).then(pl.lit("yes")).otherwise(pl.lit("unknown")))
+        .when(pl.col("proof_rule").is_not_null() | pl.col("acked") | pl.col("kept_by").is_not_null())
         .then(pl.lit("yes"))
         .when(pl.col("fate").is_in(["survived", "recovered"]))
         .then(pl.lit("yes"))

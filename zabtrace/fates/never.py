@@ -3,18 +3,22 @@
 Strategy: at the end of epoch f, each voter that is *read across* it had of f what its log (or its first vote afterwards) shows,
 and not more. A transaction above the end of so many of them that the rest is no quorum was never committed. Since that set only
 grows with the zxid, the answer for one end is one number.
+
+A disk that was put back to an older state looks like that of a follower that lagged. A server's own log tells them apart: its votes
+fall. Of the voters whose log was not read, one may be such a disk: a conclusion that needs every one of them to be none is not drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import polars as pl
 
+from zabtrace.protocol.quorum import Config
 from zabtrace.replay.history import History
-from zabtrace.zxid import epoch, epoch_of, make
+from zabtrace.zxid import counter, epoch, epoch_of, make
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,28 @@ def end_of(history: History, chains: pl.DataFrame, f: int, successor: int) -> En
         if top is not None:
             tops[server] = top
     missing = tuple(sorted(config.voters - tops.keys()))
-    threshold = next(
-        (t for t in sorted(set(tops.values())) if not config.is_quorum(config.voters - {v for v, top in tops.items() if top <= t})), None
-    )
-    return End(f, successor, tops, missing, threshold if config.voters else None, bool(config.voters))
+    silent = frozenset(server for server in tops if not _told(history, server, f))
+    return End(f, successor, tops, missing, never_above(config, tops, silent), bool(config.voters))
+
+
+def never_above(config: Config, tops: Mapping[int, int], silent: frozenset[int]) -> int | None:
+    """The lowest zxid above which the voters that can have acknowledged anything, one of the ``silent`` included, are no quorum.
+
+    >>> config = Config(voters=frozenset({1, 2, 3}))
+    >>> never_above(config, {1: 7, 2: 7, 3: 9}, frozenset()), never_above(config, {1: 7, 2: 7, 3: 9}, frozenset({1, 2, 3}))
+    (7, 9)
+    """
+    for top in sorted(set(tops.values())):
+        below = {server for server, end in tops.items() if end <= top}
+        others = config.voters - below
+        if config.voters and not any(config.is_quorum(others | {one}) for one in (below & silent) or {None}):
+            return top
+    return None
+
+
+def _told(history: History, server: int, f: int) -> bool:
+    """Does its own log tell of the server in ``f`` or before? Then a disk that was put back shows, for its votes fall."""
+    return bool(history.roles.filter((pl.col("server") == server) & (pl.col("epoch") <= f)).height)
 
 
 def _top(history: History, chains: pl.DataFrame, server: int, f: int, successor: int) -> int | None:
@@ -136,20 +158,41 @@ def covers_tail(history: History, server: int) -> bool:
 
 
 def _regressed(history: History, server: int) -> bool:
-    """Did its own first vote ever fall behind an earlier one without a TRUNC between: a wiped or restored disk?"""
-    lines = history.trace.events("fle_new_election", "learner_trunc").filter(pl.col("server") == server)
-    top: int | None = None
+    """Did its vote ever fall behind its own earlier words, without a TRUNC or SNAP between: a wiped disk, or one that was put back?
+
+    epoch<<32 is a leader's position in memory only: after a restart it votes with its last record (ZKDatabase.loadDataBase).
+    """
+    lines = history.trace.events("fle_new_election", "snapshot_start", "learner_trunc", "learner_snap").filter(pl.col("server") == server)
+    top = -1
     for kind, zxid in lines.select("kind", "zxid").iter_rows():
-        if zxid is not None and kind == "fle_new_election" and top is not None and zxid < top:
+        if zxid is None or kind in ("learner_trunc", "learner_snap"):
+            top = -1
+        elif kind == "fle_new_election" and zxid < top:
             return True
-        top = zxid if kind == "learner_trunc" or top is None or (zxid is not None and zxid > top) else top
-    return False
+        elif counter(zxid):
+            top = max(top, zxid)
+    own = (pl.col("server") == server) & (pl.col("sid") == server) & (pl.col("leader") == server) & (pl.col("state") == "LOOKING")
+    epochs = history.trace.events("fle_notification_received").filter(own).get_column("peer_epoch").drop_nulls()
+    return bool((epochs.diff() < 0).any())
 
 
 def ends(history: History, chains: pl.DataFrame, epochs: Sequence[int], since: int | None) -> list[End]:
     """Every epoch end that the verdict rests on: between established epochs, and the one before a log that begins with counter 1."""
     first = chains.filter(pl.col("step") == "first").get_column("zxid").min()
-    pairs = list(pairwise(epochs))
-    if isinstance(first, int) and epochs and first == make(epochs[0], 1) and epochs[0] > 1:
-        pairs.insert(0, (epochs[0] - 1, epochs[0]))
-    return [end_of(history, chains, f, e) for f, e in pairs if since is None or e >= epoch(since)]
+    found = [end_of(history, chains, f, e) for f, e in pairwise(epochs) if since is None or e >= epoch(since)]
+    if isinstance(first, int) and epochs and first == make(epochs[0], 1) and epochs[0] > 1 and since is None:
+        found.insert(0, _beginning(history, chains, epochs[0]))
+    return found
+
+
+def _beginning(history: History, chains: pl.DataFrame, e: int) -> End:
+    """The end before the first known epoch: voters that still have the empty snapshot of their first start had nothing before it.
+
+    A wiped one has it too; that is why one of them may be silent.
+    """
+    end = end_of(history, chains, e - 1, e)
+    empty = history.trace.snapshots.filter(pl.col("valid") & (pl.col("zxid") == 0) & (pl.col("copy") == 0)).get_column("server")
+    config = history.config_at(make(e, 0))
+    tops = {**dict.fromkeys(sorted(config.voters & set(empty.to_list())), 0), **end.tops}
+    missing = tuple(sorted(config.voters - tops.keys()))
+    return End(e - 1, e, tops, missing, never_above(config, tops, frozenset(tops)), bool(config.voters))

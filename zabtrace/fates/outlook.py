@@ -8,6 +8,7 @@ from itertools import combinations
 
 import polars as pl
 
+from zabtrace.fates.never import never_above
 from zabtrace.protocol.quorum import Config
 from zabtrace.protocol.vote import Vote
 from zabtrace.replay.history import History
@@ -36,6 +37,9 @@ class Outlook:
     never_above: Mapping[int, int] = field(default_factory=dict)
     """Per epoch: above this zxid a write was on fewer than a quorum, and the others can no longer acknowledge it."""
 
+    holds_up_to: int | None = None
+    """Of the newest epoch: above this zxid fewer disks hold a write than it needs for a commit, those not read counted as holders."""
+
     def doomed(self) -> pl.Expr:
         """Would every quorum that can start discard the write?"""
         return pl.lit(False) if self.discarded_above is None else pl.col("zxid") > self.discarded_above
@@ -58,7 +62,25 @@ def outlook(history: History, newest: pl.DataFrame) -> Outlook:
         min(bounds, default=None),
         max(bounds, default=None),
         _never_above(history, config, disks),
+        _holds_up_to(config, disks, with_disk - set(history.trace.unordered)),
     )
+
+
+def _holds_up_to(config: Config, disks: pl.DataFrame, read: set[int]) -> int | None:
+    """Highest end that, with the disks that were not read or have no snapshot, a quorum reaches; None: any zxid may be on one.
+
+    A committed write above it was on disks that are gone: what becomes of it depends on who starts.
+    """
+    ends = {
+        row["server"]: row["last_zxid"] for row in disks.iter_rows(named=True) if row["base_zxid"] is not None and row["server"] in read
+    }
+    unknown = config.voters - ends.keys()
+    if not config.voters or config.is_quorum(unknown):
+        return None
+    reached = [
+        z for z in ends.values() if config.is_quorum(unknown | {s for s, end in ends.items() if end >= z and epoch(end) == epoch(z)})
+    ]
+    return max(reached, default=-1)
 
 
 def _bounds(config: Config, disks: pl.DataFrame) -> list[int]:
@@ -89,7 +111,6 @@ def _never_above(history: History, config: Config, disks: pl.DataFrame) -> dict[
         for row in disks.iter_rows(named=True)
         if (row["accepted_epoch"] or 0) > newest and epoch(row["last_zxid"]) <= newest
     }
-    for top in sorted(set(left.values())):
-        if not config.is_quorum(config.voters - {s for s, last in left.items() if last <= top}):
-            return {newest: max(top, make(newest, 0))}
-    return {}
+    with_text = set(history.trace.lines.get_column("server").unique().to_list())
+    top = never_above(config, left, frozenset(left.keys() - with_text))
+    return {} if top is None else {newest: max(top, make(newest, 0))}
