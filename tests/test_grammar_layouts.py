@@ -19,7 +19,9 @@ THREADS = st.sampled_from([
     "NIOServerCxn.Factory:0.0.0.0/0.0.0.0:2181", "ProcessThread(sid:2 cport:-1):", "LearnerHandler-/10.0.0.2:45678", "SendWorker:188978561024",
     "QuorumConnectionThread-[myid=1]-3", "qtp1846896625-33-acceptor-0@6c2d4cc6-ServerConnector@32b260fa{HTTP/1.1}",
 ])  # fmt: skip
-LOGGERS = st.sampled_from(["Leader", "FastLeaderElection$Messenger$WorkerReceiver", "o.a.z.s.q.QuorumPeer", "org.apache.zookeeper.server.quorum.Leader"])
+LOGGERS = st.sampled_from(
+    ["Leader", "FastLeaderElection$Messenger$WorkerReceiver", "o.a.z.s.q.QuorumPeer", "org.apache.zookeeper.server.quorum.Leader"]
+)
 MESSAGES = st.text(st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_categories=["Cc"]), max_size=40)
 
 

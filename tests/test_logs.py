@@ -21,7 +21,13 @@ from zabtrace.source import Source
 HEAD = "2026-11-21 00:18:39,{ms} [myid:{myid}] - INFO  [{thread}:{logger}@130] - {message}"
 
 
-def record(message: str, logger: str = "QuorumPeer", thread: str = "QuorumPeer[myid=1](plain=0.0.0.0:2181)(secure=disabled)", myid: str = "1", ms: int = 100) -> str:
+def record(
+    message: str,
+    logger: str = "QuorumPeer",
+    thread: str = "QuorumPeer[myid=1](plain=0.0.0.0:2181)(secure=disabled)",
+    myid: str = "1",
+    ms: int = 100,
+) -> str:
     return HEAD.format(ms=ms, myid=myid, thread=thread, logger=logger, message=message)
 
 
@@ -116,7 +122,9 @@ def test_bytes_that_are_no_utf8(read) -> None:  # type: ignore[no-untyped-def]
     assert log.damage.height == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", bytes(range(256)) * 40, b"\x00" * 1000, b"ZKLG\x00\x00\x00\x02" + b"\x00" * 500, b"# a note\nabout nothing\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", bytes(range(256)) * 40, b"\x00" * 1000, b"ZKLG\x00\x00\x00\x02" + b"\x00" * 500, b"# a note\nabout nothing\n"]
+)
 def test_no_log_at_all(read, content: bytes) -> None:  # type: ignore[no-untyped-def]
     log = read(content)
     assert log.layout is None and log.lines.is_empty() and looks_like_log(content) is None
@@ -132,7 +140,13 @@ def test_another_programs_log_is_none_of_ours() -> None:
 
 
 def test_blocks_cut_anywhere_give_the_same(read, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    lines = [record("LOOKING"), record("Exception when following the leader", "Follower"), "java.io.EOFException", "\tat a", record("LEADING")]
+    lines = [
+        record("LOOKING"),
+        record("Exception when following the leader", "Follower"),
+        "java.io.EOFException",
+        "\tat a",
+        record("LEADING"),
+    ]
     data = "\n".join([*lines * 3, ""]).encode()
     whole = pl.concat([block.lines for block in text.blocks_of_lines([data])])
     for size in (1, 7, 100, 333):
@@ -149,7 +163,16 @@ class _InBlocks(Source):
 
 def test_a_trace_goes_on_in_the_next_block(tmp_path: Path) -> None:
     path = tmp_path / "zookeeper.log"
-    path.write_text("\n".join([record("Exception when following the leader", "Follower"), "java.io.EOFException", *["\tat a.b.c(D.java:1)"] * 30, record("LOOKING")]))
+    path.write_text(
+        "\n".join(
+            [
+                record("Exception when following the leader", "Follower"),
+                "java.io.EOFException",
+                *["\tat a.b.c(D.java:1)"] * 30,
+                record("LOOKING"),
+            ]
+        )
+    )
     log = read_log(_InBlocks("zookeeper.log", path))
     assert log.lines.select("line", "trace", "continued").rows() == [(1, "java.io.EOFException", 31), (33, None, 0)]
     assert log.lines.equals(read_log(Source("zookeeper.log", path)).lines)
@@ -163,7 +186,15 @@ def test_a_line_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_layout_may_change_within_a_file(read) -> None:  # type: ignore[no-untyped-def]
-    log = read("\n".join([record("LOOKING"), record("LEADING"), "[2021-04-02 01:33:57,831] INFO FOLLOWING (org.apache.zookeeper.server.quorum.QuorumPeer)"]))
+    log = read(
+        "\n".join(
+            [
+                record("LOOKING"),
+                record("LEADING"),
+                "[2021-04-02 01:33:57,831] INFO FOLLOWING (org.apache.zookeeper.server.quorum.QuorumPeer)",
+            ]
+        )
+    )
     assert log.lines["kind"].to_list() == ["state_looking", "state_leading", "state_following"]
 
 

@@ -167,7 +167,9 @@ TRACES = [
 @pytest.mark.parametrize(("logger", "message", "trace", "kind", "told", "fields"), TRACES, ids=[case[4] for case in TRACES])
 def test_trace_head(tmp_path: Path, logger: str, message: str, trace: str, kind: str, told: str, fields: dict[str, Any]) -> None:
     path = tmp_path / "zookeeper.log"
-    path.write_text(f"2014-05-06 13:35:32,217 [myid:1] - WARN  [QuorumPeer[myid=1]/0.0.0.0:2181:{logger}@492] - {message}\n{trace}\n\tat a.b(C.java:1)\n")
+    path.write_text(
+        f"2014-05-06 13:35:32,217 [myid:1] - WARN  [QuorumPeer[myid=1]/0.0.0.0:2181:{logger}@492] - {message}\n{trace}\n\tat a.b(C.java:1)\n"
+    )
     log = read_log(Source("zookeeper.log", path))
     assert log.lines.select("kind", "trace", "continued").rows() == [(kind, trace, 2)]
     assert log.fields[told].rows(named=True) == [{"line": 1, **fields}]

@@ -108,6 +108,10 @@ class Source:
         try:
             with self.open() as file:
                 for piece in UNFOLD[self.compression](file) if self.compression else _plain(file, size):
+                    if not held and len(piece) >= size:
+                        done += len(piece)
+                        yield piece
+                        continue
                     held += piece
                     if len(held) >= size:
                         done += len(held)

@@ -76,7 +76,7 @@ class Shape:
     @cached_property
     def pattern(self) -> str:
         """A regular expression for Python's and Rust's engines alike, not anchored; a group per column."""
-        return "".join(escaped(part) if isinstance(part, str) else _group(part) for part in self.parts)
+        return pattern_of(self.parts)
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,11 @@ class Grammar:
         """Shapes by rule name."""
         names = dict.fromkeys(shape.rule for shape in self.shapes)
         return {name: tuple(shape for shape in self.shapes if shape.rule == name) for name in names}
+
+
+def pattern_of(parts: tuple[str | Hole, ...]) -> str:
+    """These parts of an alternative as a pattern."""
+    return "".join(escaped(part) if isinstance(part, str) else _group(part) for part in parts)
 
 
 def escaped(text: str) -> str:

@@ -2,54 +2,82 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import polars as pl
 
 from zabtrace import schema
+from zabtrace.logs.events import Told
 from zabtrace.logs.text import Oddity
 
 NO_LAYOUT = Oddity(1, "no line has a layout of a ZooKeeper log", "none", "name its layout with --log-pattern, if it is a log")
+PARTS = ("understood", "unknown", "foreign", "damaged")
+SAID = 1000
+"""Runs of damaged lines that are told one by one."""
 
 
-def summary(records: pl.DataFrame, count: int, foreign: int, damaged: int) -> dict[str, Any]:
-    """Physical lines by what became of them, and by level without foreign records; a record counts with its continuation.
+@dataclass
+class Account:
+    """What became of the lines so far; records count with their continuation lines."""
 
-    ``records`` has level, kind, foreign and continued; ``count`` is all physical lines, ``foreign`` and ``damaged`` those of no record.
-    """
-    size, known, other = pl.col("continued") + 1, pl.col("kind").is_not_null(), pl.col("foreign")
-    parts = {"understood": known & ~other, "unknown": ~known & ~other, "foreign": other}
-    counts = records.select(size.filter(test).sum().alias(name) for name, test in parts.items()).row(0, named=True)
-    understood = size.filter(known).sum().alias("understood")
-    levels = records.filter(~other).group_by("level").agg(size.sum().alias("lines"), understood).sort("level")
-    by_level = {row["level"]: {"lines": row["lines"], "understood": row["understood"]} for row in levels.iter_rows(named=True)}
-    return {"lines": count, **counts, "foreign": counts["foreign"] + foreign, "damaged": damaged, "by_level": by_level}
+    lines: int = 0
+    parts: Counter[str] = field(default_factory=Counter)
+    levels: dict[str, Counter[str]] = field(default_factory=dict)
+    layouts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, told: Told, foreign: int, damaged: int) -> None:
+        """Count a batch; ``foreign`` and ``damaged`` are the lines of no record."""
+        sized = told.rests.select("level", "layout", "foreign", known=pl.col("kind").is_not_null()).with_columns(size=told.weights())
+        for other, known, size in sized.group_by("foreign", "known").agg(pl.col("size").sum()).iter_rows():
+            self.parts["foreign" if other else "understood" if known else "unknown"] += size
+        self.parts["foreign"] += foreign
+        self.parts["damaged"] += damaged
+        ours = sized.filter(~pl.col("foreign") & (pl.col("size") > 0)).group_by("level", "known").agg(pl.col("size").sum())
+        for level, known, size in ours.iter_rows():
+            counted = self.levels.setdefault(level or "none", Counter())
+            counted["lines"] += size
+            counted["understood"] += size if known else 0
+        self.layouts.update(
+            dict(sized.filter(pl.col("size") > 0).drop_nulls("layout").group_by("layout").agg(pl.col("size").sum()).iter_rows())
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Physical lines by what became of them, and by level, foreign records left out."""
+        levels = {level: {key: counted[key] for key in ("lines", "understood")} for level, counted in sorted(self.levels.items())}
+        return {"lines": self.lines, **{part: self.parts[part] for part in PARTS}, "by_level": levels}
 
 
-def damage(source: str, oddities: Iterable[Oddity], damaged: Sequence[int]) -> pl.DataFrame:
-    """DAMAGE rows of a log: the oddities of its lines, and one row per run of lines that could not be read."""
-    odd = sorted([*oddities, *(_unreadable(first, last) for first, last in runs(damaged))], key=lambda oddity: oddity.line)
+def damage(source: str, oddities: Iterable[Oddity], damaged: Sequence[tuple[int, int]]) -> pl.DataFrame:
+    """DAMAGE rows of a log: the oddities of its lines, and one row per run of lines (first, last) that could not be read."""
+    joined = united(damaged)
+    unread = [_unreadable(first, last) for first, last in joined[:SAID]]
+    if len(joined) > SAID:
+        unread.append(
+            Oddity(joined[SAID][0], f"{len(joined) - SAID} more such places from here on", "data", "look for another copy of the log")
+        )
+    odd = sorted([*oddities, *unread], key=lambda oddity: oddity.line)
     return schema.frame(schema.DAMAGE, [{"source": source, **asdict(oddity)} for oddity in odd])
 
 
 def _unreadable(first: int, last: int) -> Oddity:
     where = f"lines {first} to {last} hold" if last > first else "the line holds"
-    reason = f"{where} bytes that are no text, or the rear part of a record whose beginning is gone"
+    reason = f"{where} bytes that are no text, or a part of a record whose other part is gone"
     return Oddity(first, reason, "data", "no event was taken from there; look for another copy of the log")
 
 
-def runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """Ascending numbers as runs of consecutive ones.
+def united(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ascending runs, those that touch made one.
 
-    >>> runs([1, 2, 3, 7])
+    >>> united([(1, 2), (3, 3), (7, 7)])
     [(1, 3), (7, 7)]
     """
     found: list[tuple[int, int]] = []
-    for number in numbers:
-        if found and number == found[-1][1] + 1:
-            found[-1] = (found[-1][0], number)
+    for first, last in runs:
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
         else:
-            found.append((number, number))
+            found.append((first, last))
     return found

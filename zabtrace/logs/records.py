@@ -1,103 +1,178 @@
-"""Physical lines to records: a line the layout matches begins one, the lines behind it belong to it.
+"""Physical lines to records: a line with a stamp that a layout reads begins one, the lines behind it belong to it.
 
-Strategy: the layout's pattern runs over the column of a block. What it does not match is tried with the other layouts if it
-begins with a stamp (an upgrade changes the layout in the middle of a file), is damaged if it shows the tail of a record's
-head, and continues the record above otherwise.
+Strategy: what is gathered per line are numbers only (place, time, number of its distinct text), so that a batch of millions of
+records stays small; texts are read once per distinct one. A batch ends when its distinct texts become too many to hold.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from zabtrace import schema
-from zabtrace.grammar.layouts import Layout, layouts
-from zabtrace.logs.loggers import is_foreign
+from zabtrace.logs.distinct import Codes
+from zabtrace.logs.others import CONTINUATION, DAMAGED, EMBEDDED, RAW, SPLICED, Others
+from zabtrace.logs.rests import Rests
+from zabtrace.logs.stamps import NO_TIME, Stamped, stamped
+from zabtrace.logs.text import SAID, Block, Oddity, Places
 
-_STAMP = r"\A\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:"
-_CUT_HEAD = r"@[0-9]+\](?:\[[^\]]*\])? - "
-_CUT_VOTE = r"\A[^\t]*(?:\(n\.(?:leader|zxid|round|state|sid|peerE[pP]och)\)|n\.(?:leader|round|peerEpoch):[-0x])"
-_UNREADABLE = "[\\x00\ufffd]"
-RECORD = {"line": pl.Int64, **dict.fromkeys(("stamp", "level", "thread", "logger", "myid", "message"), pl.String)}
-CONTINUED = {"owner": pl.Int64, "trace": pl.String, "continued": pl.Int64}
+TEXTS = 32 << 20
+"""Bytes of distinct texts that one batch holds."""
+ROWS = 1_500_000
+"""Records of one batch."""
+NO_TRACE = np.iinfo(np.uint32).max
 
 
 @dataclass(frozen=True)
-class Records:
-    """Of one block: its records, its continuation lines summed up per record, how many lines are foreign and which are damaged."""
+class Part:
+    """The records of one block, row by row: numbers of their line, rest and trace, physical lines, and what a wrapper says."""
 
-    records: pl.DataFrame
-    continued: pl.DataFrame
-    foreign: int
-    damaged: list[int]
-
-
-def split(lines: pl.DataFrame, layout: Layout | None, owner: int | None) -> Records:
-    """Records of a block of lines (line, text); ``owner`` is the line of the record that the block's first lines continue."""
-    records = _records(lines, layout)
-    others = _without(lines, records)
-    spoiled = others.filter(_damaged(layout))
-    starts = records.select("line", pl.col("line").alias("owner"))
-    before = pl.lit(owner, dtype=pl.Int64)
-    owned = _without(others, spoiled).join_asof(starts, on="line", strategy="backward").with_columns(pl.col("owner").fill_null(before))
-    foreign = owned["owner"].null_count()
-    return Records(records, _summed(owned.drop_nulls("owner").rename({"text": "trace"}), pl.len()), foreign, spoiled["line"].to_list())
+    line: Places
+    time: Places
+    code: Codes
+    size: Places
+    trace: Codes
+    dated: npt.NDArray[np.bool_]
+    origin: pl.Series | None = None
+    outer: Places | None = None
 
 
-def _summed(lines: pl.DataFrame, size: pl.Expr) -> pl.DataFrame:
-    return lines.group_by("owner", maintain_order=True).agg(pl.col("trace").first(), size.cast(pl.Int64).alias("continued"))
+@dataclass
+class Batch:
+    """Records that are read together."""
+
+    rests: Rests
+    others: Others = field(default_factory=Others)
+    parts: list[Part] = field(default_factory=list)
+    rows: int = 0
+    foreign: int = 0
+    damaged: list[tuple[int, int]] = field(default_factory=list)
+    """Runs of damaged lines: first and last."""
+    spoiled: int = 0
+    """How many lines they are."""
+    oddities: list[Oddity] = field(default_factory=list)
+    _last_rest: str = ""
+
+    @property
+    def full(self) -> bool:
+        """Does it hold as much as one batch should?"""
+        return self.rows > ROWS or self.rests.texts.bytes + self.others.texts.bytes > TEXTS
+
+    def add(self, block: Block) -> None:
+        """Take the records of a block; its first lines may continue the last record of the one before."""
+        found = self._stamped(block)
+        codes, valid = self.rests.add(block.text(found.rests, block.ends[found.rows]))
+        valid &= block.weights[found.rows] > 0  # what a wrapper holds in one line is one record
+        begins = np.zeros(block.height, np.bool_)
+        begins[found.rows[valid]] = True
+        rows = np.flatnonzero(~begins)
+        lines, classes = self.others.add(block.text(block.starts[rows], block.ends[rows]))
+        spliced = np.concatenate([rows[classes == SPLICED], found.rows[valid][self.rests.spliced(codes[valid])]])
+        if len(spliced) and (moved := self._resynchronised(block, np.sort(spliced))) is not None:
+            self.add(moved)
+            return
+        self._take(block, found, codes, valid)
+        self._continue(block, rows, lines, np.where(classes == SPLICED, DAMAGED, classes), found.rows[valid])
+
+    def _stamped(self, block: Block) -> Stamped:
+        wanted = self.rests.wanted
+        if wanted is None or wanted.stamped:
+            return stamped(block)
+        rows = np.arange(block.height)
+        return Stamped(rows, np.full(block.height, NO_TIME), block.starts, np.ones(block.height, np.bool_))
+
+    def _resynchronised(self, block: Block, rows: Places) -> Block | None:
+        """Move the beginning of these lines to the whole head that stands within them; None where none does."""
+        begin = np.minimum(block.starts[rows] + 1, block.ends[rows])
+        at = block.text(begin, block.ends[rows]).str.find(EMBEDDED)
+        inside = at.is_not_null().to_numpy()
+        if not inside.any():
+            return None
+        starts = block.starts.copy()
+        starts[rows[inside]] = begin[inside] + at.drop_nulls().to_numpy().astype(np.int64)
+        reason = "the line begins with something else, cut off by the record that was read: did two processes write into one file?"
+        room = max(0, SAID - len(self.oddities))
+        self.oddities.extend(
+            Oddity(int(line), reason, "none", "look for another copy of the log") for line in block.numbers[rows[inside]][:room]
+        )
+        return replace(block, starts=starts)
+
+    def _take(self, block: Block, found: Stamped, codes: Codes, valid: npt.NDArray[np.bool_]) -> None:
+        rows = found.rows[valid]
+        if not len(rows):
+            return
+        origin = block.origins.gather(rows) if block.origins is not None else None
+        outer = block.outer[rows] if block.outer is not None else None
+        trace = np.full(len(rows), NO_TRACE, np.uint32)
+        self.parts.append(
+            Part(block.numbers[rows], found.times[valid], codes[valid], block.weights[rows], trace, found.dated[valid], origin, outer)
+        )
+        self.rows += len(rows)
+        at = np.flatnonzero(valid)[-1:]
+        self._last_rest = block.text(found.rests[at], block.ends[found.rows[at]])[0]
+
+    def _continue(self, block: Block, rows: Places, codes: Codes, classes: npt.NDArray[np.uint8], records: Places) -> None:
+        """Give the lines that begin no record to the records above them, and count the others."""
+        weights = block.weights[rows]
+        owner = np.searchsorted(records, rows) - 1
+        continued = classes == CONTINUATION
+        inner, outer = continued & (owner >= 0), continued & (owner < 0)
+        if inner.any():
+            _attach(self.parts[-1], owner[inner], codes[inner], weights[inner])
+        above = self.parts[: len(self.parts) - bool(len(records))]
+        if outer.any() and above:
+            part = above[-1]
+            last = np.full(int(outer.sum()), len(part.line) - 1)
+            _attach(part, last, codes[outer], weights[outer])
+        elif outer.any():
+            self.foreign += int(weights[outer].sum())
+        self.foreign += int(weights[classes == RAW].sum())
+        damaged = classes == DAMAGED
+        self.spoiled += int(weights[damaged].sum())
+        self.damaged += runs(block.numbers[rows[damaged]])
+
+    def cut(self) -> Batch:
+        """A new batch, begun with the last record, which may go on; it leaves this one."""
+        new = Batch(Rests(self.rests.wanted))
+        if not self.parts:
+            return new
+        part = self.parts[-1]
+        code, _ = new.rests.add(pl.Series([self._last_rest]))
+        held = _rows(part, slice(-1, None))
+        trace = held.trace
+        if trace[0] != NO_TRACE:
+            trace, _ = new.others.add(pl.Series([self.others.all()[int(trace[0])]]))
+        new.parts.append(replace(held, code=code, trace=trace))
+        new.rows, new._last_rest = 1, self._last_rest
+        self.parts[-1] = _rows(part, slice(None, -1))
+        return new
 
 
-def _without(lines: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
-    return lines.join(taken.select("line"), on="line", how="anti", maintain_order="left") if taken.height else lines
+def _rows(part: Part, chosen: slice) -> Part:
+    """Some rows of a part."""
+    kept: dict[str, Any] = {name: None if (column := getattr(part, name)) is None else column[chosen] for name in Part.__dataclass_fields__}
+    return Part(**kept)
 
 
-def _damaged(layout: Layout | None) -> pl.Expr:
-    """Lines that hold bytes no log holds, or the rear part of a record's first line (two processes wrote into one file)."""
-    text = pl.col("text").str
-    unreadable = text.contains(_UNREADABLE)
-    return unreadable if layout is None else unreadable | text.contains(_CUT_HEAD) | text.contains(_CUT_VOTE)
+def _attach(part: Part, owners: Places, codes: Codes, weights: Places) -> None:
+    """Add lines to the records that own them; the first one is the record's trace. ``owners`` ascend."""
+    np.add.at(part.size, owners, weights)
+    distinct, first = np.unique(owners, return_index=True)
+    free = part.trace[distinct] == NO_TRACE
+    part.trace[distinct[free]] = codes[first[free]]
 
 
-def _records(lines: pl.DataFrame, layout: Layout | None) -> pl.DataFrame:
-    if layout is None:
-        return pl.DataFrame(schema=RECORD)
-    found = [_matched(lines, layout)]
-    rest = _without(lines, found[0]).filter(pl.col("text").str.contains(_STAMP))
-    for other in layouts().values():
-        if rest.height and other.name != layout.name:
-            found.append(_matched(rest, other))
-            rest = _without(rest, found[-1])
-    return pl.concat(found).sort("line") if len(found) > 1 else found[0]
+def runs(numbers: Places) -> list[tuple[int, int]]:
+    """Ascending numbers as runs of consecutive ones.
 
-
-def _matched(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    groups = pl.col("text").str.extract_groups(layout.pattern).alias("found")
-    named = lines.select("line", groups).unnest("found").drop_nulls("time").rename({"time": "stamp"})
-    columns = [pl.col(name) if name in named.columns else pl.lit(None, dtype=dtype).alias(name) for name, dtype in RECORD.items()]
-    return named.select(columns).with_columns(pl.col("message").fill_null(""))
-
-
-def finished(records: pl.DataFrame, continued: pl.DataFrame, zone: str) -> pl.DataFrame:
-    """Records with their time in UTC, the last part of the logger, the sid of the myid field, ``foreign``, ``trace`` and ``continued``."""
-    names = records["logger"].unique().drop_nulls().to_list()
-    foreign = pl.Series([name for name in names if is_foreign(name)], dtype=pl.String)
-    columns = (
-        "line", _time(zone), "level", "thread",
-        pl.col("logger").str.split(".").list.last(),
-        pl.col("myid").str.extract(r":([0-9]+)\]").cast(pl.Int64, strict=False).alias("my_sid"),
-        "message",
-        pl.col("logger").is_in(foreign.implode()).fill_null(False).alias("foreign"),
-    )  # fmt: skip
-    whole = _summed(continued, pl.col("continued").sum())
-    joined = records.select(columns).join(whole, left_on="line", right_on="owner", how="left", maintain_order="left")
-    return joined.with_columns(pl.col("continued").fill_null(0))
-
-
-def _time(zone: str) -> pl.Expr:
-    plain = pl.col("stamp").str.replace("T", " ", literal=True).str.replace(".", ",", literal=True)
-    local = plain.str.to_datetime("%Y-%m-%d %H:%M:%S,%3f", time_unit="ms", strict=False)
-    # An hour that occurs twice is taken for the earlier one; one that a clock change leaves out cannot have been printed.
-    zoned = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    return zoned.dt.convert_time_zone("UTC").cast(schema.TIME).alias("time")
+    >>> runs(np.array([1, 2, 3, 7]))
+    [(1, 3), (7, 7)]
+    """
+    if not len(numbers):
+        return []
+    gaps = np.flatnonzero(np.diff(numbers) > 1)
+    first, last = numbers[np.append(0, gaps + 1)], numbers[np.append(gaps, len(numbers) - 1)]
+    return list(zip(first.tolist(), last.tolist(), strict=True))

@@ -1,0 +1,81 @@
+"""Lines that follow a conversion pattern (``--log-pattern``), written in canonical form, from which they are read like any layout."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import polars as pl
+
+from zabtrace.grammar.conversion import Conversion, conversion
+from zabtrace.grammar.stampforms import LEAP, StampForm
+from zabtrace.logs.rests import CANONICAL
+
+LEVELS = {"T": "TRACE", "D": "DEBUG", "I": "INFO", "W": "WARN", "E": "ERROR", "F": "FATAL", "WARNING": "WARN", "SEVERE": "ERROR"}
+WRITTEN = "%Y-%m-%d %H:%M:%S,%3f"
+NO_STAMP = "1970-01-01 99:99:99,999"
+"""Stands for the stamp of a record without one: a stamp that is no time."""
+
+
+@dataclass
+class Patterned:
+    """The step that reads such lines. Raises UsageError for a wrong pattern."""
+
+    text: str
+    name: str = "log-pattern"
+    utc: bool = False
+
+    def __post_init__(self) -> None:
+        self.utc = self._stamp is not None and (self._stamp.offset or self._stamp.zone in ("UTC", "GMT", "Z"))
+
+    @property
+    def _made(self) -> Conversion:
+        return conversion(self.text)
+
+    @property
+    def _stamp(self) -> StampForm | None:
+        return self._made.stamp
+
+    def fits(self, line: str) -> bool:
+        """Does a line follow the pattern?"""
+        return re.match(self._made.pattern.replace(r"\z", r"\Z"), line.rstrip("\r")) is not None
+
+    def peel(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """The lines that follow the pattern in canonical form, the others as they are."""
+        groups = lines["text"].str.extract_groups(self._made.pattern).struct.unnest()
+        names = set(groups.columns)
+        logger = pl.coalesce([pl.col(name) for name in ("logger", "caller") if name in names] or [pl.lit("")])
+        level = (pl.col("level").str.to_uppercase().replace(LEVELS) if "level" in names else pl.lit("INFO")).fill_null("INFO")
+        fields = [level, self._field(names, "thread"), logger.fill_null(""), self._field(names, "myid"), pl.col("message")]
+        stamp = self._written(groups) if "time" in names else pl.lit(NO_STAMP)
+        told = pl.concat_str([stamp, *fields], separator=CANONICAL, ignore_nulls=False)
+        return lines.hstack(groups.select(told.alias("_told"))).with_columns(pl.coalesce("_told", "text").alias("text")).drop("_told")
+
+    def _field(self, names: set[str], name: str) -> pl.Expr:
+        return pl.col(name).fill_null("") if name in names else pl.lit("")
+
+    def _written(self, groups: pl.DataFrame) -> pl.Expr:
+        """The stamps in the usual form."""
+        form = self._stamp
+        assert form is not None  # noqa: S101 (a group "time" comes with its form)
+        text = pl.col("time")
+        if form.format == "":
+            return text
+        if form.format in ("UNIX", "UNIX_MILLIS"):
+            number = text.cast(pl.Int64, strict=False) * (1000 if form.format == "UNIX" else 1)
+            return number.cast(pl.Datetime("ms")).dt.strftime(WRITTEN).fill_null(NO_STAMP)
+        if not form.dated:
+            return pl.when(text.is_not_null()).then(_clock(text, form)).fill_null(NO_STAMP)
+        padded, written = (text, form.format) if form.yeared else (text + f" {LEAP}", f"{form.format} %Y")
+        parsed = padded.str.to_datetime(written, time_unit="ms", strict=False)
+        if form.offset:
+            parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return parsed.dt.strftime(WRITTEN).fill_null(NO_STAMP)
+
+    def rest(self) -> pl.DataFrame:
+        """Nothing is held back."""
+        return pl.DataFrame(schema={"text": pl.String, "number": pl.Int64, "weight": pl.Int64, "origin": pl.String, "outer": pl.Int64})
+
+
+def _clock(text: pl.Expr, form: StampForm) -> pl.Expr:
+    return text.str.to_time(form.format, strict=False).dt.strftime("%H:%M:%S,%3f")
