@@ -14,7 +14,7 @@ from zabtrace.replay.history import History
 __all__ = ["Question", "Report", "check"]
 
 
-def check(history: History, writes: pl.DataFrame, asked: Question | None = None) -> Report:
-    """Check everything. ``writes`` is schema.WRITES: what became of each write."""
-    scene = Scene(history, writes)
+def check(history: History, writes: pl.DataFrame, reasons: tuple[str, ...] = (), asked: Question | None = None) -> Report:
+    """Check everything. ``writes`` is schema.WRITES, what became of each write; ``reasons``: why a loss cannot be excluded."""
+    scene = Scene(history, writes, reasons)
     return Report(servers(scene, asked or Question()), examine(scene), matches(scene))

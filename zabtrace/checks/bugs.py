@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from zabtrace.checks.findings import WITNESSES, Match, Witness
-from zabtrace.checks.invariants import disagreements
+from zabtrace.checks.findings import Match, Witness, few
 from zabtrace.checks.missing import holes
 from zabtrace.checks.scene import Scene, line, listed, record, span
 from zabtrace.protocol.releases import EVERY, among
@@ -83,7 +82,7 @@ def late_flush(scene: Scene) -> Iterator[Trace]:
         if epoch(row["zxid"]) < epoch(row["previous"]):
             says = f"server {row['server']} wrote {text(row['zxid'])} behind {text(row['previous'])}"
             yield Trace(row["server"], True, says, record(row, f"{text(row['zxid'])} behind {text(row['previous'])}"))
-    for row in disagreements(scene):
+    for row in scene.disagreements:
         says = f"server {row['server']} has {text(row['zxid'])} in force, which server {row['passer']} lacks in epoch {row['entered']}"
         yield Trace(row["server"], scene.led.get(row["entered"]) != row["server"], says, record(row, says))
 
@@ -91,7 +90,7 @@ def late_flush(scene: Scene) -> Iterator[Trace]:
 def kept_tail(scene: Scene) -> Iterator[Trace]:
     """A record in force between two epochs on one server alone, whose own vote had not counted it (2845)."""
     votes = scene.history.votes.filter((pl.col("state") == "LOOKING") & (pl.col("voted_for") == pl.col("server")))
-    for row in disagreements(scene):
+    for row in scene.disagreements:
         own = votes.filter((pl.col("server") == row["server"]) & (pl.col("peer_epoch") == row["epoch"]) & (pl.col("zxid") < row["zxid"]))
         if own.height:
             says = f"server {row['server']} voted with {text(own.item(0, 'zxid'))} and kept {text(row['zxid'])}"
@@ -296,4 +295,4 @@ def _match(scene: Scene, bug: Bug) -> Match | None:
         return None
     certain = any(t.certain and known.get(t.server) for t in traces)
     why = traces[0].says + (f" ({len(traces)} such traces)." if len(traces) > 1 else ".")
-    return Match(bug.id, "yes" if certain else "possible", bug.title, why, tuple(t.witness for t in traces[:WITNESSES]))
+    return Match(bug.id, "yes" if certain else "possible", bug.title, why, few(t.witness for t in traces))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 Witness = dict[str, Any]
@@ -110,7 +110,7 @@ class Report:
         broken = [c.check for c in self.checks if c.finding.outcome == VIOLATED]
         parts = [f"server {', '.join(refusing)} would not start"] if refusing else []
         parts += [f"{damaged} damaged places in data files"] if damaged else []
-        parts += [f"violated: {', '.join(broken)}"] if broken else []
+        parts += [f"what does not hold: {', '.join(broken)}"] if broken else []
         if parts:
             return "; ".join(parts) + "."
         if self.verdict == HOLDS:
@@ -135,11 +135,21 @@ def settled(violations: Iterable[tuple[str, Witness]], told: str, held: str, lac
     """
     found = list(violations)
     if found:
-        witnesses = tuple(witness for _, witness in found[:WITNESSES])
-        return Finding(VIOLATED, told.format(count=len(found), first=found[0][0]), witnesses)
+        return Finding(VIOLATED, told.format(count=len(found), first=found[0][0]), few(witness for _, witness in found))
     if lacking:
         return Finding(UNKNOWN, f"Nothing read speaks against it, but {lacking}", settled_by=lacking)
     return Finding(HOLDS, held)
+
+
+def few(witnesses: Iterable[Witness]) -> tuple[Witness, ...]:
+    """The first witnesses, none of them twice."""
+    kept: list[Witness] = []
+    for witness in witnesses:
+        if witness not in kept:
+            kept.append(witness)
+        if len(kept) == WITNESSES:
+            break
+    return tuple(kept)
 
 
 @dataclass(frozen=True)
@@ -149,4 +159,3 @@ class Question:
     version: str | None = None
     chop: int | None = None
     trust_empty: bool = False
-    names: dict[int, str] = field(default_factory=dict)

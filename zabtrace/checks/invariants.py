@@ -8,15 +8,16 @@ settle it; evidence that is missing never makes it hold.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from zabtrace.checks.findings import UNKNOWN, VIOLATED, WITNESSES, Checked, Finding, Witness, settled
+from zabtrace.checks.findings import UNKNOWN, VIOLATED, Checked, Finding, Witness, few, settled
 from zabtrace.checks.missing import holes, missing, sentence
 from zabtrace.checks.scene import Scene, line, listed, record, span
+from zabtrace.replay.tree_digests import digests
 from zabtrace.zxid import epoch, text
 
 Found = tuple[str, Witness]
@@ -47,23 +48,6 @@ def _no_epoch(established: list[int]) -> str | None:
 
 
 # ---------------------------------------------------------------- histories
-def disagreements(scene: Scene) -> Iterator[dict[str, Any]]:
-    """Records in force on one server that another one's history passes over, though both took part in the later epoch.
-
-    ``passer`` goes from ``previous`` directly to the first record of an epoch in which ``server`` has records too. Left out where
-    a snapshot may have been received unseen.
-    """
-    live = scene.live
-    jumps = live.filter(pl.col("step") == "epoch").select("server", "previous", "zxid", "source", "offset")
-    present = set(live.select("server", "epoch").unique().iter_rows())
-    for jump in jumps.iter_rows(named=True):
-        entered = epoch(jump["zxid"])
-        between = live.filter((pl.col("zxid") > jump["previous"]) & (pl.col("zxid") < jump["zxid"]) & (pl.col("server") != jump["server"]))
-        for row in between.iter_rows(named=True):
-            if (row["server"], entered) in present and scene.sent_no_snapshot(row["server"], entered):
-                yield {**row, "passer": jump["server"], "entered": entered, "beyond": jump["zxid"], "jump": jump}
-
-
 def _told(row: dict[str, Any]) -> str:
     return (
         f"server {row['server']} has {text(row['zxid'])} in force, server {row['passer']} goes on to {text(row['beyond'])} without it, and "
@@ -77,20 +61,20 @@ def _witness(row: dict[str, Any]) -> Witness:
 
 def prefix_consistency(scene: Scene) -> Finding:
     """The effective histories of any two servers agree position by position, over the range that both know."""
-    found = [(_told(row), _witness(row)) for row in disagreements(scene)]
+    found = [(_told(row), _witness(row)) for row in scene.disagreements]
     return settled(found, _TOLD, "The histories in force agree wherever two servers know them.", scene.lacking())
 
 
 def integrity(scene: Scene) -> Finding:
     """What a follower has, its leader proposed: a leader's own history does not pass over a record of the epoch it led."""
-    found = [(_told(row), _witness(row)) for row in disagreements(scene) if scene.led.get(row["epoch"]) == row["passer"]]
+    found = [(_told(row), _witness(row)) for row in scene.disagreements if scene.led.get(row["epoch"]) == row["passer"]]
     return settled(found, _TOLD, "No record in force is unknown to the leader of its epoch.", scene.lacking())
 
 
 def agreement(scene: Scene) -> Finding:
     """Of two committed writes on two servers, one of the servers has both."""
     known = set(scene.committed.to_list())
-    rows = [row for row in disagreements(scene) if row["zxid"] in known]
+    rows = [row for row in scene.disagreements if row["zxid"] in known]
     both = {(row["server"], row["passer"]) for row in rows}
     found = [(_told(row), _witness(row)) for row in rows if (row["passer"], row["server"]) in both]
     return settled(found, _TOLD, "No two servers have committed writes that the other one lacks.", scene.lacking())
@@ -172,13 +156,12 @@ def primary_integrity(scene: Scene) -> Finding:
     """Whatever was committed before an epoch is in the initial history of its leader: no committed write is lost."""
     lost = scene.writes.filter(pl.col("fate") == "lost").sort("zxid")
     if lost.height:
-        witnesses = [item for items in lost["evidence"].to_list() for item in items][:WITNESSES]
+        witnesses = few(item for items in lost["evidence"].to_list() for item in items)
         named = span(lost.item(0, "zxid"), lost.item(-1, "zxid"))
-        return Finding(VIOLATED, f"{lost.height} committed writes are not in a later epoch's history: {named}.", tuple(witnesses))
-    open_ = scene.writes.filter(pl.col("fate").is_in(["undecided", "diverged"]) | (pl.col("committed") == "unknown")).height
-    if open_:
-        told = f"of {open_} writes it cannot be told whether they were committed or kept: zabtrace verify names what would settle it."
-        return Finding(UNKNOWN, f"No committed write is known to be lost, but {told}", settled_by=told)
+        return Finding(VIOLATED, f"{lost.height} committed writes are not in a later epoch's history: {named}.", witnesses)
+    if scene.reasons:
+        told = " ".join(scene.reasons)
+        return Finding(UNKNOWN, f"No committed write is known to be lost, but: {told}", settled_by=f"zabtrace verify: {scene.reasons[0]}")
     return settled([], _TOLD, "Every committed write is in the history of each later epoch.", scene.lacking())
 
 
@@ -205,14 +188,38 @@ def _file(row: dict[str, Any]) -> Witness:
     return {"source": row["source"], "line": None, "offset": 0, "says": f"{row['name']} is {row['epoch']}"}
 
 
+# ---------------------------------------------------------------- digests
+def stored_digests(scene: Scene) -> Finding | None:
+    """Every digest that a record or snapshot stores is that of the replayed tree (DigestCalculator, 3.6.0+)."""
+    trace = scene.history.trace
+    if trace.txns["digest"].null_count() == trace.txns.height:
+        return None
+    compared = digests(trace)
+    rows = compared.frame.filter(pl.col("explained_by").is_null())
+    found = [(_digest_told(row), _digest_witness(row)) for row in rows.iter_rows(named=True)]
+    carried = f"of {compared.compared + compared.unchecked} stored digests {compared.unchecked} lie where no snapshot carries the replay."
+    held = f"Each of {compared.compared} stored digests is that of the replayed tree."
+    return settled(found, _TOLD, held, carried if compared.unchecked else None)
+
+
+def _digest_told(row: dict[str, Any]) -> str:
+    where = "a snapshot" if row["offset"] is None else f"the record of {text(row['zxid'])}"
+    return f"on server {row['server']} {where} stores digest {text(row['stored'])}, the replayed tree has {text(row['computed'])}"
+
+
+def _digest_witness(row: dict[str, Any]) -> Witness:
+    says = f"digest {text(row['stored'])} at {text(row['zxid'])}; {row['count']} differ from here on"
+    return {"source": row["source"], "line": None, "offset": row["offset"] or 0, "says": says}
+
+
 # ---------------------------------------------------------------- the table
 @dataclass(frozen=True)
 class Check:
-    """A check: what it says in words, the specification's name of the property, and its function."""
+    """A check: what it says in words, the specification's name of the property, and its function (None: nothing to check)."""
 
     name: str
     invariant: str
-    ask: Callable[[Scene], Finding]
+    ask: Callable[[Scene], Finding | None]
 
 
 CHECKS = (
@@ -227,9 +234,11 @@ CHECKS = (
     Check("committed writes are kept", "PrimaryIntegrity", primary_integrity),
     Check("no hole in the logs", "continuity", consecutive),
     Check("epoch files match the data", "epoch files", epoch_files),
+    Check("stored digests match the replay", "digests", stored_digests),
 )
 
 
 def examine(scene: Scene) -> tuple[Checked, ...]:
-    """Every check with its outcome, in the order of CHECKS."""
-    return tuple(Checked(check.name, check.invariant, check.ask(scene)) for check in CHECKS)
+    """Every check with its outcome, in the order of CHECKS; a check that has nothing to look at is left out."""
+    asked = ((check, check.ask(scene)) for check in CHECKS)
+    return tuple(Checked(check.name, check.invariant, finding) for check, finding in asked if finding is not None)

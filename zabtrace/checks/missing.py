@@ -16,6 +16,9 @@ from zabtrace.checks.scene import Scene, span
 from zabtrace.protocol.startup import begins_whole
 from zabtrace.zxid import counter, epoch, make, text
 
+KEPT = ("survived", "recovered")
+"""Fates of writes that every later history has."""
+
 
 def missing(scene: Scene, server: int) -> tuple[Missing, ...]:
     """What is missing in the newest copy of that server, in order."""
@@ -29,7 +32,8 @@ def holes(scene: Scene, server: int) -> Iterator[tuple[Missing, Mapping[str, Any
     before = own.with_columns(last_source=pl.col("source").shift(1), last_offset=pl.col("offset").shift(1))
     for row in before.filter(pl.col("step") == "hole").iter_rows(named=True):
         first = row["previous"] + 1 if epoch(row["previous"]) == epoch(row["zxid"]) else make(epoch(row["zxid"]), 1)
-        if first < row["zxid"] and not _damaged(scene, row):
+        elsewhere = own.filter(pl.col("zxid").is_between(first, row["zxid"] - 1)).height  # out of order, not missing
+        if elsewhere < row["zxid"] - first and not _damaged(scene, row):
             why = (
                 f"the record of {text(row['zxid'])} follows that of {text(row['previous'])}, and no snapshot that this server may have "
                 f"received lies between them: a file between {row['last_source']} and {row['source']} is missing"
@@ -64,9 +68,10 @@ def _before_the_first(scene: Scene, server: int, own: pl.DataFrame) -> Iterator[
         in_epoch = oldest is not None and epoch(oldest) == epoch(first)
         yield Missing((oldest or 0) + 1 if in_epoch else make(epoch(first), 1), first - 1, why)
         return
-    known = scene.committed.filter((scene.committed > below) & (scene.committed < first)).sort()
+    kept = pl.col("fate").is_in(KEPT) & (pl.col("zxid") > below) & (pl.col("zxid") < first)
+    known = scene.writes.filter(kept)["zxid"].sort()
     if known.len():
-        yield Missing(known.item(0), known.item(-1), f"{why}, but other evidence shows writes between")
+        yield Missing(known.item(0), known.item(-1), f"{why}, but other servers have writes between that were kept")
 
 
 def sentence(gaps: tuple[Missing, ...]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import polars as pl
 
@@ -18,10 +19,13 @@ SENT_SNAPSHOT = "SNAP"
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything a check may ask. ``writes`` is schema.WRITES, what became of each write."""
+    """Everything a check may ask."""
 
     history: History
     writes: pl.DataFrame
+    """schema.WRITES: what became of each write."""
+    reasons: tuple[str, ...] = ()
+    """What keeps it from being known that nothing was lost: writes that no record shows are in no row of ``writes``."""
 
     @cached_property
     def every_chain(self) -> pl.DataFrame:
@@ -85,6 +89,28 @@ class Scene:
         kept = self.history.trace.snapshots.filter((pl.col("server") == server) & (pl.col("copy") == 0))["zxid"].min()
         older = isinstance(kept, int) and kept < make(epoch, 0)
         return self.led.get(epoch) == server or (bool(told) and told[0] != SENT_SNAPSHOT) or older
+
+    @cached_property
+    def disagreements(self) -> list[dict[str, Any]]:
+        """Records in force on one server that another one's history passes over, though both took part in the later epoch.
+
+        ``passer`` goes directly to ``beyond``, the first record of the epoch ``entered``, in which ``server`` has records too. Left
+        out where the server may have received a snapshot unseen, which hides the record.
+        """
+        live = self.live
+        present = set(live.select("server", "epoch").unique().iter_rows())
+        return [
+            {**row, "passer": jump["server"], "entered": jump["epoch"], "beyond": jump["zxid"]}
+            for jump in live.filter(pl.col("step") == "epoch").iter_rows(named=True)
+            for row in self._passed_over(jump).iter_rows(named=True)
+            if (row["server"], jump["epoch"]) in present and self.sent_no_snapshot(row["server"], jump["epoch"])
+        ]
+
+    def _passed_over(self, jump: Mapping[str, Any]) -> pl.DataFrame:
+        """What other servers have in force between the record of a chain and the one before it, and this one has nowhere."""
+        between = self.live.filter(pl.col("zxid").is_between(jump["previous"], jump["zxid"], closed="none"))
+        own = between.filter(pl.col("server") == jump["server"])
+        return between.join(own, on=["zxid"], how="anti")
 
     def versions(self, server: int) -> set[str]:
         """Releases this server ran, as its logs tell."""

@@ -45,9 +45,10 @@ def _server(scene: Scene, row: Mapping[str, Any], asked: Question) -> ServerChec
 
 def _source(scene: Scene, server: int, loaded: startup.SnapshotFile | None) -> str | None:
     """The snapshot that is loaded, by its name in the evidence."""
-    here = (pl.col("server") == server) & (pl.col("copy") == 0)
-    found = scene.history.trace.snapshots.filter(here & (pl.col("zxid") == (loaded.zxid if loaded else None)) & pl.col("valid"))
-    return found.item(-1, "source") if found.height else None
+    if loaded is None:
+        return None
+    here = (pl.col("server") == server) & (pl.col("copy") == 0) & pl.col("valid") & (pl.col("zxid") == loaded.zxid)
+    return str(scene.history.trace.snapshots.filter(here).item(-1, "source"))
 
 
 def _not_told(scene: Scene, server: int) -> str | None:

@@ -41,7 +41,7 @@ def check(asked: Asked, chop: str | None, trust_empty_snapshot: bool, version: s
     question = Question(version, None if chop is None else zxid.parse(chop), trust_empty_snapshot)
     history, judgement = asked.judged()
     with asked.step("checking"):
-        report = examine(history, judgement.writes, question)
+        report = examine(history, judgement.writes, judgement.reasons, question)
     put(asked, checks.check(report, wording.Names.of(history.trace.servers)))
     code = EXIT[report.verdict]
     if code or not asked.quiet:
