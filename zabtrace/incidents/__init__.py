@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from zabtrace import schema
-from zabtrace.incidents import clocks
+from zabtrace.incidents import clocks, conformance
 from zabtrace.incidents.losses import losses
 from zabtrace.incidents.scene import Scene
 from zabtrace.replay.history import History
@@ -30,7 +30,7 @@ def incidents(history: History) -> Incidents:
         return Incidents()
     scene = Scene(history, history.terms)
     spans = clocks.pair_spans(scene)
-    found = list(clocks.findings(scene, spans))
+    found = [*conformance.findings(scene), *clocks.findings(scene, spans)]
     apart = clocks.table(spans)
     return Incidents(losses(scene, apart), apart, schema.frame(schema.FINDINGS, [one._asdict() for one in found]))
 

@@ -23,6 +23,7 @@ LATE = 500
 """A running process notices a closed connection at once; one that notices it so many ms later was not running."""
 NEAR = 3000
 """What a server prints within so many ms of a loss may have to do with it."""
+UNREACHABLE = ("ConnectException", "Failed connect", "NoRouteToHost", "UnknownHost", "connect timed out", "Connect timed out")
 CLOSED = ("EOFException", "Connection reset", "Broken pipe", "Socket closed", "Socket is closed", "Connection aborted")
 """Heads of stack traces: the other side closed the connection, or is no more."""
 
@@ -283,6 +284,15 @@ def gave_up(case: Case, notice: Notice) -> Cause | None:
     return None
 
 
+def unreachable(case: Case, notice: Notice) -> Cause | None:
+    """No connection came about: nobody listened there, or no packet got through."""
+    if notice.side != LEADER or not any(word in notice.trace for word in UNREACHABLE):
+        return None
+    why = "nothing listened at its address" if "refused" in notice.trace else "it could not be reached"
+    who = _upper(case.named(notice.server))
+    return Cause(f"{who} never got a connection to its leader: {why}, so that it was down, not leading yet or cut off")
+
+
 def own_fault(case: Case, notice: Notice) -> Cause | None:
     """An exception that is not of the connection: it broke off by itself."""
     if notice.side not in (LEADER, LEARNER) or notice.silent or not notice.trace or any(word in notice.trace for word in CLOSED):
@@ -298,6 +308,7 @@ CAUSES: tuple[Finder, ...] = (
     other_paused,
     stepped_down,
     other_ended,
+    unreachable,
     cut_off,
     limits,
     slow,

@@ -41,7 +41,7 @@ class Notice:
     @property
     def silent(self) -> bool:
         """It waited in vain: the other side sent nothing, and did not close the connection either."""
-        return "timed out" in self.trace or "transaction timeout" in self.trace
+        return "Read timed out" in self.trace or "transaction timeout" in self.trace
 
     @property
     def place(self) -> tuple[int, int]:

@@ -118,6 +118,17 @@ class Scene:
         ticks, tick = own.get(key, ""), own.get("tickTime", "3000")
         return int(ticks) * int(tick) if ticks.isdecimal() and tick.isdecimal() and len(ticks + tick) < 16 else None
 
+    @property
+    def oracle(self) -> bool:
+        """Is an oracle configured (3.8+)? With one, half of the voters may do."""
+        return any("oraclePath" in values for values in self.settings.values())
+
+    @cached_property
+    def versions(self) -> dict[tuple[int, int], str]:
+        """ZooKeeper version of each process that printed one."""
+        processes = self.history.processes.drop_nulls("version")
+        return {(server, process): version for server, process, version in processes.select("server", "process", "version").iter_rows()}
+
     @cached_property
     def configs(self) -> tuple[Config, ...]:
         """The configurations that name voters, oldest first."""

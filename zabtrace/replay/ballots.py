@@ -95,14 +95,16 @@ def ballots(stage: Stage) -> Ballots:
 
 def _placed(stage: Stage, seen: pl.DataFrame) -> list[int]:
     """The interval of each notification: the neighbour's where only its role is the one the line names (my state)."""
-    return [_fitting(stage.intervals[number], state).index for number, state in seen.select("interval", "my_state").iter_rows()]
+    places = seen.select("interval", "at", "my_state").iter_rows()
+    return [_fitting(stage.intervals[number], at, state).index for number, at, state in places]
 
 
-def _fitting(interval: Interval, state: str | None) -> Interval:
+def _fitting(interval: Interval, at: int, state: str | None) -> Interval:
+    """A new process is LOOKING before it says so, and a role ends before the next one is printed; other threads may print late."""
     if state is None or interval.role == state:
         return interval
-    # a new process is LOOKING before it says so; the state changes before FOLLOWING or LEADING is printed
-    return next((near for near in (interval.after, interval.before) if near is not None and near.role == state), interval)
+    near = [other for other in (interval.after, interval.before) if other is not None and other.role == state]
+    return min(near, key=lambda other: max(other.at - at, at - other.end_at), default=interval)
 
 
 def first_vote(found: Ballots, interval: Interval) -> Vote | None:

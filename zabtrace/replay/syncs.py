@@ -42,7 +42,7 @@ def _row(trace: Trace, result: Terms, term: Term | None, pair: Handshake) -> dic
     assert side is not None  # noqa: S101 (a handshake has a side)
     sid = learner.interval.server if learner is not None else leader.learner if leader is not None else None
     term = term or (result.of.get(learner.interval.index) if learner is not None else None)
-    mode, kept = _mode(learner, leader), _kept(learner, leader)
+    mode, kept = mode_of(learner, leader), _kept(learner, leader)
     stood = leader.peer_zxid if leader is not None and leader.peer_zxid is not None else _own(result, learner)
     target = _target(learner, leader, mode)
     epoch = term.epoch if term is not None else None
@@ -63,7 +63,7 @@ def _order(learner: Received | None, leader: Sent | None) -> tuple[float, int, i
     return (time.timestamp() if time is not None else 0.0, side.interval.server if side else 0, side.at if side else 0)
 
 
-def _mode(learner: Received | None, leader: Sent | None) -> str | None:
+def mode_of(learner: Received | None, leader: Sent | None) -> str | None:
     """What was sent: the learner's word; with entries behind the cut a TRUNC is followed by a DIFF."""
     said = learner.mode if learner is not None else leader.mode if leader is not None else None
     if said is None and leader is not None:

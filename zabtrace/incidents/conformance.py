@@ -1,0 +1,240 @@
+"""Conformance: where a server decided otherwise than the protocol does with what that server logged.
+
+Strategy: each rule is one function, ``RULES`` lists them; it feeds the tables of ``protocol`` with the lines of one server and yields a
+finding for each decision they do not reach. A rule speaks only where the lines it needs are there, and takes the reading that suits the
+server best: the configuration may be the one in force or a newer one, and what came within finalizeWait may have come too late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+
+from zabtrace import zxid
+from zabtrace.incidents.findings import Finding
+from zabtrace.incidents.scene import Evidence, Scene
+from zabtrace.incidents.syncing import sync_modes
+from zabtrace.protocol.quorum import Config
+from zabtrace.protocol.vote import Vote, wins
+from zabtrace.replay.ballots import Ballot, Notice
+from zabtrace.replay.roles import Interval
+from zabtrace.replay.terms import Term
+
+FINALIZE_WAIT = 200
+"""ms that a server waits for a better vote once a quorum agrees (FastLeaderElection.finalizeWait)."""
+
+
+def findings(scene: Scene) -> Iterator[Finding]:
+    """What every rule finds."""
+    for rule in RULES:
+        yield from rule(scene)
+
+
+def vote_of(ballot: Ballot) -> Vote | None:
+    """A ballot in the order of votes; None where it names no peerEpoch (before 3.4)."""
+    return None if ballot.peer_epoch is None else Vote(ballot.peer_epoch, ballot.zxid, ballot.leader)
+
+
+def _voting(scene: Scene) -> Iterator[tuple[Interval, list[Notice]]]:
+    """LOOKING intervals whose votes were printed, and what their server saw in them, its own votes included."""
+    for interval in scene.stage.of("LOOKING"):
+        seen = scene.terms.ballots.heard.get(interval.index)
+        if seen and interval.index in scene.stage.voting:
+            yield interval, seen
+
+
+def _begun(scene: Scene) -> Iterator[tuple[Interval, list[Notice]]]:
+    """Those whose beginning is in the logs."""
+    return ((interval, seen) for interval, seen in _voting(scene) if interval.before is not None)
+
+
+def _own(interval: Interval, seen: Iterable[Notice]) -> list[Notice]:
+    return [n for n in seen if n.sender == interval.server and n.state == "LOOKING"]
+
+
+def _line(scene: Scene, notice: Notice) -> Evidence:
+    source, line, message = scene.terms.ballots.frame.select("source", "line", "message").row(notice.row)
+    return {"source": source, "line": line, "says": message}
+
+
+def told(ballot: Ballot) -> str:
+    """A ballot in words."""
+    epoch = "" if ballot.peer_epoch is None else f" of epoch {ballot.peer_epoch}"
+    return f"{ballot.leader} with {zxid.text(ballot.zxid)}{epoch} in round {ballot.round}"
+
+
+def votes_rise(scene: Scene) -> Iterator[Finding]:
+    """In a round a server changes to better votes only; in a higher round it takes none that loses against its own first vote."""
+    for interval, seen in _voting(scene):
+        own = _own(interval, seen)
+        for before, after in pairwise(own):
+            if (
+                before.ballot == after.ballot
+                or own[0].ballot.leader != interval.server
+                or (found := _fall(scene, own[0].ballot, before.ballot, after.ballot)) is None
+            ):
+                continue
+            why = f"Server {interval.server} voted for {told(before.ballot)}, then for {told(after.ballot)}: {found}."
+            yield Finding("a vote against the order", why, (_line(scene, before), _line(scene, after)))
+
+
+def _fall(scene: Scene, first: Ballot, before: Ballot, after: Ballot) -> str | None:
+    """What is wrong with a change of vote; None where nothing is."""
+    if after.round < before.round:
+        return "a round never falls while a server is looking"
+    base = first if after.round > before.round else before
+    mine, new = vote_of(base), vote_of(after)
+    if mine is None or new is None or new == mine:
+        return None
+    if any(wins(new, mine, config.weight(new.sid)) for config in scene.configs or (Config(),)):
+        return None
+    return "the second loses against " + ("the first" if base is before else "its own first vote") + " (epoch, then zxid, then server id)"
+
+
+def votes_are_heard(scene: Scene) -> Iterator[Finding]:
+    """A server votes for another only after a notification proposed that vote (lookForLeader adopts, it never invents)."""
+    for interval, seen in _begun(scene):
+        heard: set[tuple[int, int, int | None]] = set()
+        for notice in seen:
+            vote = (notice.ballot.leader, notice.ballot.zxid, notice.ballot.peer_epoch)
+            if (
+                notice.sender == interval.server
+                and notice.state == "LOOKING"
+                and notice.ballot.leader != interval.server
+                and vote not in heard
+            ):
+                heard.add(vote)
+                why = f"Server {interval.server} voted for {told(notice.ballot)}, which no notification that it printed had proposed."
+                yield Finding("a vote that nobody proposed", why, (_line(scene, notice),))
+            heard.add(vote)
+
+
+def _candidate(interval: Interval) -> int | None:
+    """On whom a LOOKING interval ended."""
+    after = interval.after
+    if after is None:
+        return None
+    return after.server if after.role == "LEADING" else after.leader if after.learns else None
+
+
+def decisions_have_quorums(scene: Scene) -> Iterator[Finding]:
+    """A server decides when a quorum of the voters names its candidate: by votes of its round, or as the leader they follow already."""
+    if not scene.configs or scene.oracle:
+        return
+    for interval, seen in _begun(scene):
+        candidate = _candidate(interval)
+        if candidate is None:
+            continue
+        named = {n.sender for n in seen if n.ballot.leader == candidate}
+        if not _quorum(scene, named):
+            why = (
+                f"Server {interval.server} settled on {candidate}, but of the notifications it printed only those of "
+                f"{scene.name(*named)} name it: that is no quorum of the voters {_listed(scene.configs[-1].voters)}."
+            )
+            after = interval.after
+            place = (after.source, after.line) if after is not None else (interval.source, interval.line)
+            yield Finding(
+                "a decision without a quorum of votes", why, ({"source": place[0], "line": place[1]}, *(_line(scene, n) for n in seen[-3:]))
+            )
+
+
+def _quorum(scene: Scene, servers: Iterable[int]) -> bool:
+    """Is this a quorum of any configuration that may have been in force?"""
+    chosen = frozenset(servers)
+    return any(config.is_quorum(chosen) for config in scene.configs)
+
+
+def _listed(servers: Iterable[int]) -> str:
+    return ", ".join(str(server) for server in sorted(servers))
+
+
+def winners_are_best(scene: Scene) -> Iterator[Finding]:
+    """No better vote of the same round was there when a server decided by votes; what came within finalizeWait may have been missed."""
+    for interval, seen in _voting(scene):
+        own, candidate = _own(interval, seen), _candidate(interval)
+        if (
+            not own
+            or candidate is None
+            or own[-1].ballot.leader != candidate
+            or interval.end is None
+            or _joined(scene, interval, seen, candidate)
+        ):
+            continue
+        final = vote_of(own[-1].ballot)
+        for notice in seen:
+            if notice.state != "LOOKING" or notice.ballot.round != own[-1].ballot.round or final is None:
+                continue
+            new = vote_of(notice.ballot)
+            if (
+                new is None
+                or new <= final
+                or not all(wins(new, final, c.weight(new.sid)) for c in scene.configs)
+                or not _valid(scene, notice)
+            ):
+                continue
+            if _waited(scene, notice, interval) > FINALIZE_WAIT:
+                better = f"though it had seen a better vote, for {told(notice.ballot)}"
+                why = f"Server {interval.server} settled on {told(own[-1].ballot)}, {better}."
+                yield Finding("a better vote was passed over", why, (_line(scene, notice), _line(scene, own[-1])))
+                break
+
+
+def _waited(scene: Scene, notice: Notice, interval: Interval) -> float:
+    """ms from a notification to the decision, by the server's own clock."""
+    time = scene.terms.ballots.frame.item(notice.row, "time")
+    return (interval.end - time).total_seconds() * 1000 if time is not None and interval.end is not None else 0.0
+
+
+def _joined(scene: Scene, interval: Interval, seen: Iterable[Notice], candidate: int) -> bool:
+    """Could it join a leader that a quorum follows already? Then votes do not matter."""
+    names = {n.sender for n in seen if n.state in ("FOLLOWING", "LEADING") and n.ballot.leader == candidate and n.sender != interval.server}
+    return bool(names) and (not scene.configs or _quorum(scene, names | {interval.server}))
+
+
+def _valid(scene: Scene, notice: Notice) -> bool:
+    """Only voters' votes for voters count (validVoter)."""
+    return not scene.configs or all(notice.sender in config.voters and notice.ballot.leader in config.voters for config in scene.configs)
+
+
+def leaders_have_quorums(scene: Scene) -> Iterator[Finding]:
+    """A leader begins to serve when a quorum of the voters acknowledged NEWLEADER."""
+    if not scene.configs or scene.oracle:
+        return
+    for number, quorum in scene.supporters.items():
+        if quorum.sets and not all(_quorum(scene, servers) for servers in quorum.sets):
+            leader = scene.stage.intervals[number].server
+            names = "; ".join(_listed(servers) for servers in quorum.sets)
+            why = f"Server {leader} began to lead with {names}, which is no quorum of the voters {_listed(scene.configs[-1].voters)}."
+            yield Finding("a leader without a quorum", why, ({"source": quorum.end.source, "line": quorum.end.line, "says": quorum.said},))
+
+
+def epochs_rise(scene: Scene) -> Iterator[Finding]:
+    """Each new leader's epoch is larger than every epoch that it, or one of its followers, was in or voted with before."""
+    last: dict[int, Term] = {}
+    for interval in scene.stage.intervals:
+        term = scene.terms.of.get(interval.index)
+        if term is None or term.epoch is None or not _served(term) or (interval.learns and interval.served_at is None):
+            continue
+        before = last.get(interval.server)
+        if before is not None and before is not term and before.epoch is not None and before.epoch >= term.epoch:
+            why = (
+                f"Server {interval.server} was in epoch {before.epoch} of leader {before.leader}, and later in epoch {term.epoch} of "
+                f"leader {term.leader}: a new leader's epoch is larger than every one before."
+            )
+            yield Finding("an epoch that is not larger", why, tuple(_quorum_line(scene, one) for one in (before, term)))
+        last[interval.server] = term
+
+
+def _served(term: Term) -> bool:
+    return term.interval is not None and term.interval.role == "LEADING" and term.interval.served_at is not None
+
+
+def _quorum_line(scene: Scene, term: Term) -> Evidence:
+    quorum = scene.supporters.get(term.interval.index) if term.interval is not None else None
+    return {} if quorum is None else {"source": quorum.end.source, "line": quorum.end.line, "says": quorum.said}
+
+
+Rule = Callable[[Scene], Iterator[Finding]]
+RULES: tuple[Rule, ...] = (
+    votes_rise, votes_are_heard, decisions_have_quorums, winners_are_best, leaders_have_quorums, epochs_rise, sync_modes,
+)  # fmt: skip
