@@ -11,15 +11,18 @@ from pathlib import Path
 import incident
 import pytest
 
+import zabtrace.checks
 import zabtrace.evidence
 import zabtrace.fates
 import zabtrace.predict
 import zabtrace.replay
 from zabtrace import cli, schema
+from zabtrace.checks.findings import Report, ServerCheck
 from zabtrace.cli.commands import command_names
 from zabtrace.errors import NoEvidenceError
 from zabtrace.evidence.trace import Trace
 
+SOUND = Report((ServerCheck(1, True, "It starts.", "3.8.0"),))
 PROGRAM = str(Path(sys.executable).with_name("zabtrace"))
 
 
@@ -39,6 +42,7 @@ def given(monkeypatch, tmp_path):
     monkeypatch.setattr(zabtrace.replay, "replay", lambda trace: incident.history())
     monkeypatch.setattr(zabtrace.fates, "judge", judge)
     monkeypatch.setattr(zabtrace.predict, "predict", lambda history, start=None: incident.prediction())
+    monkeypatch.setattr(zabtrace.checks, "check", lambda *arguments: SOUND)
     return judged
 
 
@@ -218,7 +222,7 @@ def test_a_failed_write_leaves_what_was_there(given, capsys, monkeypatch):
     def build(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("zabtrace.report.page.build", build)
+    monkeypatch.setattr("zabtrace.report.page.html", build)
     assert cli.run(["report", "evidence", "-o", "page.html"]) == 4
     assert Path("page.html").read_text() == "old"
     assert sorted(path.name for path in Path().iterdir()) == ["evidence", "page.html"]

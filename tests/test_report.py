@@ -3,13 +3,13 @@
 import html
 import json
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import incident
 import pytest
+from browser import CHROMIUM, needs_chromium
 
 from zabtrace import schema
 from zabtrace.documents import grids
@@ -21,8 +21,6 @@ from zabtrace.replay.history import History
 from zabtrace.report import facts, story
 from zabtrace.report.page import BOUND, build
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed: the page cannot be opened")
 WIDTHS = (390, 1280)
 MEASURE = """<body style="margin:0">{frames}<pre id="out"></pre><script>
 function measured(frame) {{

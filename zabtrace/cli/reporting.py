@@ -11,6 +11,7 @@ import click
 from zabtrace.cli.asked import Asked, shared
 from zabtrace.cli.check import EXIT
 from zabtrace.cli.output import refuse_inside_evidence, terminal_width, write
+from zabtrace.cli.verifying import EXIT as VERDICTS
 from zabtrace.cli.verifying import close
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 PAGE = Path("zabtrace-report.html")
 FORMATS = ("html",)
+SEVERITY = (1, 3, 0)
+"""Exit codes, the worst first."""
 
 
 def names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -31,6 +34,7 @@ def names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tupl
 @click.option("--format", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True, help="What to write.")
 @click.option("--title", default=None, help="Title of the page.")
 @click.option("--note", default=None, help="A remark to print below the verdict.")
+@click.option("--anonymize", is_flag=True, help="Substitutes for paths, data, addresses and names; zxids and times stay.")
 @click.option("--only", multiple=True, metavar="SECTION", callback=names, help="Only these sections (repeatable, or with commas).")
 @click.option("--skip", multiple=True, metavar="SECTION", callback=names, help="Without these sections (repeatable, or with commas).")
 def report(asked: Asked, **wishes: Any) -> int:
@@ -42,6 +46,7 @@ def report(asked: Asked, **wishes: Any) -> int:
     Examples:
       zabtrace report incident/
       zabtrace report server-1/ server-2/ server-3/ --before before-restart/ -o outage.html --title "Outage of 21 November"
+      zabtrace report incident/ --anonymize --note "For the vendor"
       zabtrace report incident/ --skip method --from 2026-11-21T00:09:50Z --to 2026-11-21T00:10:00Z
     """
     from zabtrace.report import sections
@@ -50,16 +55,26 @@ def report(asked: Asked, **wishes: Any) -> int:
     target = asked.output or PAGE
     refuse_inside_evidence(target, asked)
     found = _findings(asked)
+    given = [*asked.evidence, *(word for one in asked.before for word in ("--before", one))]
+    shown, words = found, given
+    if wishes["anonymize"]:
+        from zabtrace.report.anonymous import Disguise
+
+        disguise = Disguise()
+        shown, words = disguise.of(found), [disguise.path(word) for word in given]
     with asked.step("drawing the page"):
-        write(target, _written(asked, found, wishes))
+        write(target, _written(asked, shown, {**wishes, "command": shlex.join(words)}))
     _summary(found, target)
-    return _worst(close(asked, found.judgement), found)
+    return _verdict(asked, found)
 
 
-def _worst(code: int, found: Findings) -> int:
-    """1 where writes or checks say so, else 3 where one of them cannot tell."""
-    codes = {code, EXIT[found.check["verdict"]] if found.check else 0}
-    return next(one for one in (1, 3, 0) if one in codes)
+def _verdict(asked: Asked, found: Findings) -> int:
+    """1 where writes or checks say so, else 3 where one of them cannot tell; the reason of the worse one on stderr."""
+    judged, checked = VERDICTS[found.judgement.verdict], EXIT[found.check["verdict"]] if found.check else 0
+    if SEVERITY.index(judged) <= SEVERITY.index(checked) or found.check is None:
+        return close(asked, found.judgement)
+    click.echo(f"zabtrace: {found.check['verdict']}: {found.check['message']}", err=True)
+    return checked
 
 
 def _findings(asked: Asked) -> Findings:
@@ -88,10 +103,9 @@ def _written(asked: Asked, found: Findings, wishes: dict[str, Any]) -> list[str]
     from zabtrace.report import page
     from zabtrace.report.content import Wish, gather
 
-    given = [*asked.evidence, *(word for one in asked.before for word in ("--before", one))]
     window = asked.window(found.history.trace.servers)
-    chosen = {key: wishes[key] for key in ("title", "note", "only", "skip")}
-    return [page.html(gather(found, Wish(**chosen, window=window, command=shlex.join(given))))]
+    chosen = {key: wishes[key] for key in ("title", "note", "only", "skip", "command")}
+    return [page.html(gather(found, Wish(**chosen, window=window)))]
 
 
 def _summary(found: Findings, target: Path) -> None:

@@ -115,8 +115,8 @@ def narrowed(history: History, window: Window) -> History:
 
 
 def narrowed_writes(judgement: Judgement, window: Window) -> Judgement:
-    """The same judgement, listing only the writes in the window."""
-    return replace(judgement, writes=_narrow(judgement.writes, window))
+    """The same judgement, listing only the writes in the window, and what clients did with them."""
+    return replace(judgement, writes=_narrow(judgement.writes, window), clients=_narrow(judgement.clients, window))
 
 
 def _narrow(df: pl.DataFrame, window: Window) -> pl.DataFrame:

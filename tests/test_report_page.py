@@ -1,0 +1,139 @@
+"""The page as people use it: themes, contrast, keys, tables, sections, window; in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import incident
+import pytest
+from browser import browser, needs_chromium, opened
+
+from zabtrace import schema
+from zabtrace.documents.window import Window, point
+from zabtrace.errors import UsageError
+from zabtrace.fates.judgement import Judgement
+from zabtrace.report import page, sections
+from zabtrace.report.content import Findings, Wish, gather
+
+CONTRAST = """() => {
+  const part = (v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+  const light = (rgb) => {
+    const [r, g, b] = rgb.match(/[\\d.]+/g).slice(0, 3).map((v) => part(parseFloat(v)));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (one) => {
+    for (; one; one = one.parentElement) {
+      const colour = getComputedStyle(one).backgroundColor;
+      if (!/, 0\\)$|transparent/.test(colour)) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const speaks = (one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+  const ratio = (one) => {
+    const both = [light(getComputedStyle(one).color), light(behind(one))];
+    return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
+  };
+  return [...document.querySelectorAll("header *, main *, footer *")]
+    .filter((one) => !one.closest("svg, .js-plotly-plot, [hidden], :disabled") && speaks(one) && ratio(one) < 4.5)
+    .map((one) => one.tagName + "." + one.className + " " + ratio(one).toFixed(2));
+}"""  # WCAG 2.1, 1.4.3: relative luminance and contrast ratio
+
+
+def made(judgement: Judgement | None = None, **wishes: Any) -> str:
+    found = Findings(incident.history(), judgement or incident.judgement(), incident.prediction())
+    return page.html(gather(found, Wish(**wishes)))
+
+
+def many(number: int) -> Judgement:
+    rows = [
+        {"zxid": 0x100000001 + n, "fate": "lost", "why": f"why {n}", "path": f"={n}" if n % 2 else f"/n{n}", "evidence": []}
+        for n in range(number)
+    ]
+    return Judgement(verdict="lost", writes=schema.frame(schema.WRITES, rows), message="All lost.")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Any:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    written = {"made": made(), "many": made(many(120), skip=("timeline",))}
+    for name, text in written.items():
+        (folder / f"{name}.html").write_text(text)
+    return {name: folder / f"{name}.html" for name in written}
+
+
+@needs_chromium
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_has_contrast_in_both_themes(chromium: Any, pages: dict[str, Path], theme: str) -> None:
+    with opened(chromium, pages["made"], color_scheme=theme) as seen:
+        dark = seen.page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+        assert dark == (theme == "dark")
+        assert seen.page.evaluate(CONTRAST) == []
+        seen.page.keyboard.press("t")
+        assert (seen.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)") == dark
+        assert seen.page.evaluate(CONTRAST) == []
+        assert seen.errors == []
+        assert [url for url in seen.requests if not url.startswith(("data:", "blob:"))] == []
+
+
+@needs_chromium
+def test_tables_are_searched_sorted_paged_and_saved(chromium: Any, pages: dict[str, Path]) -> None:
+    with opened(chromium, pages["many"], accept_downloads=True) as seen:
+        grid = seen.page.locator("#writes .grid")
+        first = grid.locator("tbody:visible td.zxid").first
+        assert grid.locator("tbody:visible").count() == 25
+        assert first.inner_text() == "0x100000001"
+        grid.get_by_label("Later rows").click()
+        assert first.inner_text() == f"0x{0x100000001 + 25:x}"
+        grid.get_by_role("button", name="zxid").click()
+        grid.get_by_role("button", name="zxid").click()
+        assert first.inner_text() == f"0x{0x100000001 + 119:x}"
+        grid.get_by_role("searchbox").fill("=77")
+        assert grid.locator("tbody:visible td.zxid").all_inner_texts() == [f"0x{0x100000001 + 77:x}"]
+        with seen.page.expect_download() as download:
+            grid.get_by_role("button", name="CSV").click()
+        saved = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+        assert [(row["zxid"], row["path"]) for row in saved] == [(f"0x{0x100000001 + 77:x}", "'=77")]
+        assert "why 77" in saved[0]["told"]
+        assert seen.errors == []
+
+
+@needs_chromium
+def test_keys_walk_through_the_page(chromium: Any, pages: dict[str, Path]) -> None:
+    with opened(chromium, pages["many"]) as seen:
+        seen.page.keyboard.press("n")
+        assert seen.page.evaluate("document.activeElement.id") == "happened"
+        seen.page.keyboard.press("Tab")
+        assert seen.page.evaluate("document.activeElement.closest('section').id") == "happened"
+
+
+def test_sections_are_chosen() -> None:
+    shown = re.findall(r'<section id="(\w+)"', made(only=("writes", "epochs")))
+    assert shown == ["epochs", "writes"]
+    assert re.findall(r'<section id="(\w+)"', made(skip=("timeline",))) == [name for name in sections.SECTIONS if name != "timeline"]
+    with pytest.raises(UsageError, match=r"There is no section 'charts'\. There are: happened, timeline"):
+        made(only=("charts",))
+
+
+def test_a_window_hides_rows_and_says_so_but_judges_everything() -> None:
+    text = made(skip=("timeline",), window=Window(low=point("e2")))
+    assert "0x100000007</td>" not in text
+    assert "2 truncated" in text
+    # the two writes, epoch 1, and its synchronization (to zxid 0) lie before epoch 2
+    assert re.search(r"(\d+) rows are hidden", text)
+    assert "rows are hidden" not in made(skip=("timeline",))
+
+
+def test_titles_and_notes_are_text() -> None:
+    text = made(skip=("timeline",), title="<i>x</i>", note="a\n<b>b</b>")
+    assert "<h1>&lt;i&gt;x&lt;/i&gt;</h1>" in text
+    assert "&lt;b&gt;b&lt;/b&gt;" in text
