@@ -15,6 +15,7 @@ import click
 from zabtrace.cli.check import check
 from zabtrace.cli.commands import zabtrace
 from zabtrace.cli.incidents import incidents
+from zabtrace.cli.salvaging import collect, salvage
 from zabtrace.cli.trees import diff, top, tree
 from zabtrace.cli.writes import history, sessions, txns
 from zabtrace.errors import UsageError
@@ -26,6 +27,8 @@ zabtrace.add_command(check)
 zabtrace.add_command(incidents)
 for _command in (txns, tree, history, sessions, top, diff):
     zabtrace.add_command(_command)
+zabtrace.add_command(salvage)
+zabtrace.add_command(collect)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

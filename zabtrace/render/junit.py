@@ -65,7 +65,7 @@ def _counts(cases: list[Case]) -> str:
 
 
 def _case(suite: str, case: Case) -> str:
-    head = f"    <testcase classname={_attribute('zabtrace.' + suite)} name={_attribute(case.name)} time=\"0\""
+    head = f'    <testcase classname={_attribute("zabtrace." + suite)} name={_attribute(case.name)} time="0"'
     if case.result == PASSED:
         return head + "/>\n"
     body = f"<{case.result} message={_attribute(case.message)}>{escape(_sound(case.shown))}</{case.result}>"
