@@ -8,6 +8,7 @@ last record carries a digest, the tree is compared with it: a match proves it, s
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -85,14 +86,14 @@ def tree_at(trace: Trace, server: int, zxid: int | None = None, copy: int = 0) -
     rules, store = rules_of(version), Store(trace)
     replayed = records.filter((pl.col("zxid") > base.zxid) & (pl.col("zxid") <= at))
     ops = trace.ops.filter((pl.col("server") == server) & (pl.col("copy") == copy))
-    digest: int | None = None
+    digest = _digest_of(records, base)
     with uncollected():
         tree = load(store, base, rules)
         for step, _, _, stored in each(steps(replayed, ops, rules)):
             tree.apply(step)
             digest = stored if stored is not None or step.type != NONE else digest
     remarks += _damaged(replayed) + _end(trace, records, tree.zxid, at, server, copy)
-    proof = UNPROVED if digest is None else MATCHES if _sum(tree, store) == digest else DIFFERS
+    proof = UNPROVED if digest is None else MATCHES if digest in _sums(tree, store) else DIFFERS
     return Replayed(tree, store, server, copy, base, replayed.height, ".".join(map(str, rules.release)), proof, tuple(remarks))
 
 
@@ -186,12 +187,24 @@ def _end(trace: Trace, records: pl.DataFrame, reached: int, at: int, server: int
     return []
 
 
-def _sum(tree: Tree, store: Store) -> int:
-    """The digest of all nodes, computed at once."""
+def _digest_of(records: pl.DataFrame, base: Base) -> int | None:
+    """The digest that the record of a base's zxid stored, where the base holds nothing of what came after it."""
+    found = records.filter((pl.col("zxid") == base.zxid) & pl.col("digest").is_not_null())
+    return int(found["digest"][0]) if found.height and base.bound == base.zxid else None
+
+
+def _sums(tree: Tree, store: Store) -> Iterator[int]:
+    """The digest of all nodes, computed at once; then with paths in ASCII, as Java before 18 encodes them under a C locale."""
+    yield _sum(tree, store, "utf-8")
+    if not all(map(str.isascii, tree.nodes)):
+        yield _sum(tree, store, "ascii")
+
+
+def _sum(tree: Tree, store: Store, charset: str) -> int:
     total = 0
     for path, node in tree.nodes.items():
         if not path.startswith(SYSTEM):
-            crc = zlib.crc32(path.encode("utf-8", "replace"))
+            crc = zlib.crc32(path.encode(charset, "replace"))
             crc = crc if node.data is None else zlib.crc32(store.read(*node.data), crc)
             stat = (node.czxid, node.mzxid, node.pzxid, node.ctime, node.mtime, node.version, node.cversion, node.aversion, node.owner)
             total += zlib.crc32(STAT.pack(*stat), crc)
