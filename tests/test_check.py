@@ -209,6 +209,54 @@ def test_a_bug_of_an_unknown_release_is_possible_at_most(tmp_path: Path) -> None
     assert "ZOOKEEPER-4925" in {bug.id for bug in report.bugs}
 
 
+VERSION = "2026-11-21 00:18:05,173 [myid:2] - INFO  [main:o.a.z.Environment@98] - Server environment:zookeeper.version={}, built on x\n"
+NPE = (
+    "2026-11-21 00:18:06,173 [myid:2] - WARN  [QuorumPeer[myid=2]:o.a.z.s.q.Follower@131] - Exception when following the leader\n"
+    "java.lang.NullPointerException: null\n\tat org.apache.zookeeper.server.quorum.Learner.syncWithLeader(Learner.java:777)\n"
+)
+SIGNATURES = {
+    # (bug, release that has it, disk of server 2, more lines of its log, match, release that has not)
+    "logs from the middle and no snapshot": ("2325", "3.4.14", {"logs": one_log(HISTORY[3:]), "snapshots": {}}, "", "yes", "3.5.3"),
+    "an empty log": ("1621", "3.8.0", {"logs": {**one_log(HISTORY), "log.200000009": b""}}, "", "yes", "3.9.3"),
+    "only a snapshot of the new epoch": (
+        "1653",
+        "3.5.9",
+        {"logs": one_log(HISTORY[:5]), "snapshots": {"snapshot.200000001": BASE}, "epochs": (1, 2)},
+        "",
+        "yes",
+        "3.8.0",
+    ),
+    "a snapshot of a discarded write": (
+        "1549",
+        "3.8.0",
+        {
+            "logs": {f"log.{A:x}": records([*HISTORY[:5], E + 1]), f"log.{G:x}": records([G, H])},
+            "snapshots": {"snapshot.0": TREE, f"snapshot.{E + 1:x}": BASE, f"snapshot.{F:x}": BASE},
+        },
+        "",
+        "possible",
+        None,
+    ),
+    "a hole": ("4925", "3.9.3", {"logs": ordered(A, B, D, E, F, G, H)}, "", "yes", "3.9.2"),
+    "an exception while following": ("4394", "3.8.0", {}, NPE, "possible", "3.9.3"),
+    "a counter that ran over": ("1277", "3.4.3", {"logs": ordered(E1 + 0xFFFFFFFE, E1 + 0xFFFFFFFF, E2, E2 + 1)}, "", "yes", "3.4.4"),
+}
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_signatures_of_known_bugs(signature: str, tmp_path: Path) -> None:
+    bug, release, second, lines, match, fixed = SIGNATURES[signature]
+    three(tmp_path, **second)
+    text = tmp_path / "server-2" / "zookeeper.log"
+    text.write_text(VERSION.format(f"{release}-abc") + lines)
+    found = {one.id: one for one in report_of(tmp_path).bugs}
+    assert found[f"ZOOKEEPER-{bug}"].match == match
+    assert found[f"ZOOKEEPER-{bug}"].evidence
+    if fixed is not None:
+        text.write_text(VERSION.format(f"{fixed}-abc") + lines)
+        assert f"ZOOKEEPER-{bug}" not in {one.id for one in report_of(tmp_path).bugs}
+
+
 def test_every_bug_names_releases_that_exist() -> None:
     assert all(any(among(release, bug.releases) for release in RELEASES) for bug in BUGS)
     assert len({bug.id for bug in BUGS}) == len(BUGS)
@@ -294,6 +342,16 @@ def test_nothing_from_the_evidence_reaches_a_terminal_unescaped(tmp_path: Path, 
     run(["check", str(tmp_path), "--chop", f"0x{D:x}"])
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err
+
+
+def test_a_server_without_a_sid_goes_by_its_label(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = disk(tmp_path, 1, ordered(A, B, D), epochs=(1, 1), config="")
+    (data.parent / "myid").unlink()
+    run(["check", f"left={data}", "--format", "json"])
+    document = json.loads(capsys.readouterr().out)
+    assert [server["server"] for server in document["servers"]] == ["left"]
+    (hole,) = [row for row in document["checks"] if row["outcome"] == VIOLATED]
+    assert "server left lacks 0x100000003" in hole["why"]
 
 
 def test_a_report_of_nothing_is_unknown() -> None:

@@ -12,8 +12,9 @@ from check_disks import E1, TREE, trace_of
 from record_bytes import create, frame, log, node, payload, snapshot
 
 from zabtrace.checks.folders import files_of
+from zabtrace.protocol.logreading import LogFile
 from zabtrace.protocol.releases import NEWEST, RELEASES, among, number, spans
-from zabtrace.protocol.startup import Epochs, Files, LogFile, SnapshotFile, start
+from zabtrace.protocol.startup import Epochs, Files, SnapshotFile, start
 
 OLD, NEW = "3.8.4", "3.9.3"
 LOG = log(*(payload(E1 + n, -10, struct.pack(">i", 4000)) for n in range(1, 5)), padding=24)
@@ -157,12 +158,12 @@ RULES = [
     (Files((SOUND,), (zxids(E1 + 6, E1 + 8),)), "3.9.4", False, None, "0x100000008 is not the next proposal of 0x100000006"),
     (Files((SOUND,), (zxids(E1 + 6, E1 + 7, E1 + 6, E1 + 7, E1 + 8),)), "3.9.4", True, E1 + 8, ""),
     (Files((SOUND,), (zxids(E1 + 2, E1 + 6),)), "3.9.4", True, E1 + 6, ""),
-    (Files((SnapshotFile("s", E1 + 5, True, True, compressed=True),), (zxids(E1 + 1),)), "3.5.9", False, None, "No snapshot found"),
+    (Files((SnapshotFile("s", E1 + 5, True, True, compressed=True),), (zxids(E1 + 1),)), "3.5.9", None, None, "compressed"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("files", "release", "would_start", "last", "message"), RULES)
-def test_start_rules(files: Files, release: str, would_start: bool, last: int | None, message: str) -> None:
+def test_start_rules(files: Files, release: str, would_start: bool | None, last: int | None, message: str) -> None:
     going = start(files, release)
     assert (going.would_start, going.last_zxid) == (would_start, last)
     assert message in going.message

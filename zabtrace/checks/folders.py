@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from zabtrace.evidence.trace import Trace
-from zabtrace.protocol import startup
+from zabtrace.protocol import logreading, startup
 from zabtrace.records.frames import END_OF_NODES, FILE_HEADER, RECORD_FRAME, TXN_HEADER
 from zabtrace.records.opcodes import BY_CODE, MULTI
 
@@ -60,16 +60,17 @@ def _passes_quick_test(trace: Trace, row: dict[str, Any], compressed: bool) -> b
     """SnapStream.isValidSnapshot: a compressed file by its magic, a plain one by its size and its last five bytes."""
     if compressed:
         return row["compression"] is not None
-    size = row["bytes"]
-    tail = trace.data(row["source"], max(size - len(END_OF_NODES), 0), len(END_OF_NODES))
-    return size >= startup.SMALLEST_SNAPSHOT and (tail is None or tail == END_OF_NODES)
+    if row["source"] not in trace.files:
+        return bool(row["bytes"] >= startup.SMALLEST_SNAPSHOT)
+    content = trace.files[row["source"]].buffer()
+    return len(content) >= startup.SMALLEST_SNAPSHOT and content[-len(END_OF_NODES) :] == END_OF_NODES
 
 
 # ---------------------------------------------------------------- logs
-def _log(trace: Trace, row: dict[str, Any]) -> startup.LogFile:
+def _log(trace: Trace, row: dict[str, Any]) -> logreading.LogFile:
     records = trace.txns.filter((pl.col("source") == row["source"]) & pl.col("checksum_ok")).sort("offset")
     doubtful = tuple((offset, _frame(trace, row, offset)) for offset in _doubtful(trace, row["source"]))
-    return startup.LogFile(
+    return logreading.LogFile(
         own_name(row["source"]), row["name_zxid"], row["bytes"], _magic(trace, row["source"]), doubtful, tuple(_types(records)),
         records["offset"].to_numpy(), records["zxid"].to_numpy(),
     )  # fmt: skip
@@ -87,20 +88,20 @@ def _doubtful(trace: Trace, source: str) -> list[int]:
     return trace.damage.filter(harmful).get_column("offset").unique().sort().to_list()
 
 
-def _frame(trace: Trace, row: dict[str, Any], offset: int) -> startup.Frame | None:
+def _frame(trace: Trace, row: dict[str, Any], offset: int) -> logreading.Frame | None:
     """The frame at that offset, None where the file's bytes are not at hand."""
     found = trace.data(row["source"], offset, RECORD_FRAME)
     if found is None:
         return None
     left = row["bytes"] - offset - RECORD_FRAME
     if len(found) < RECORD_FRAME:
-        return startup.Frame(0, left, None, False)
+        return logreading.Frame(0, left, None, False)
     stored, length = _FRAME.unpack(found)
     whole = 0 < length < left
     payload = trace.data(row["source"], offset + RECORD_FRAME, length) if whole else None
     ends = trace.data(row["source"], offset + RECORD_FRAME + length, 1) if whole else None
     right = payload is not None and zlib.adler32(payload) == stored
-    return startup.Frame(length, left, ends[0] if ends else None, right, _readable(payload) if right and payload else True)
+    return logreading.Frame(length, left, ends[0] if ends else None, right, _readable(payload) if right and payload else True)
 
 
 def _readable(payload: bytes) -> bool | None:

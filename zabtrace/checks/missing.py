@@ -13,7 +13,7 @@ import polars as pl
 
 from zabtrace.checks.findings import Missing
 from zabtrace.checks.scene import Scene, span
-from zabtrace.protocol.startup import begins_whole
+from zabtrace.replay.tree_digests import is_birth
 from zabtrace.zxid import counter, epoch, make, text
 
 KEPT = ("survived", "recovered")
@@ -60,7 +60,7 @@ def _before_the_first(scene: Scene, server: int, own: pl.DataFrame) -> Iterator[
     names = scene.history.trace.snapshots.filter((pl.col("server") == server) & (pl.col("copy") == 0))["zxid"].drop_nulls().to_list()
     oldest, below = min(names, default=None), max((z for z in names if z < first), default=-1)
     purged = oldest is not None and oldest >= first - 1
-    if begins_whole(first) or purged or below == first - 1:
+    if is_birth(first) or purged or below == first - 1:
         return
     why = "no snapshot is there that it could follow" if oldest is None else f"purging keeps the logs behind snapshot.{oldest:x}"
     why = f"the log begins with {text(first)}, and {why}"

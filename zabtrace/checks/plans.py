@@ -11,6 +11,7 @@ from zabtrace.checks.folders import own_name
 from zabtrace.checks.scene import Scene, span
 from zabtrace.protocol import startup
 from zabtrace.protocol.releases import among
+from zabtrace.replay.tree_digests import is_birth
 from zabtrace.zxid import text
 
 CHOPPER = "java -cp 'LIB/*' org.apache.zookeeper.server.util.LogChopper {at} {file} {file}.chopped"
@@ -64,7 +65,7 @@ def trust(scene: Scene, server: int, files: startup.Files, version: str) -> Plan
         return Plan(f"It would not start all the same: {trusting.message}.{known}")
     own = scene.chains.filter(pl.col("server") == server)
     first = own["zxid"].min()
-    if not isinstance(first, int) or startup.begins_whole(first):
+    if not isinstance(first, int) or is_birth(first):
         return Plan("Its logs begin with the first transaction: replaying them from an empty tree loses nothing.", commands=(TRUSTING,))
     known_before = scene.writes.filter(pl.col("zxid") < first)
     committed = known_before.filter(pl.col("committed") == "yes").height

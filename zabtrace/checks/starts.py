@@ -13,7 +13,7 @@ from zabtrace.checks.findings import Question, ServerCheck
 from zabtrace.checks.folders import files_of
 from zabtrace.checks.missing import missing
 from zabtrace.checks.scene import Scene
-from zabtrace.protocol import releases, startup
+from zabtrace.protocol import logreading, releases, startup
 from zabtrace.zxid import text
 
 ALLOWED = (("updatingEpoch", "3.4.14"),)
@@ -87,7 +87,7 @@ def _sentence(start: startup.Start) -> str:
         parts.append(f"It loads {start.snapshot.name}" + (f", having passed over {passed}." if passed else "."))
     if start.would_start and start.last_zxid is not None:
         parts.append(f"Its history ends at {text(start.last_zxid)}.")
-    parts += [f"{s.file} ends for it at byte {s.offset}." for s in start.stops if s.action == startup.ENDS]
+    parts += [f"{s.file} ends for it at byte {s.offset}." for s in start.stops if s.action == logreading.ENDS]
     return " ".join(parts)
 
 

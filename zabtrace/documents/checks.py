@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,11 +18,23 @@ def check(report: Report, names: wording.Names) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "verdict": report.verdict,
-        "message": report.message,
+        "message": _named(report.message, names),
         "servers": [_server(one, names) for one in report.servers],
-        "checks": [_checked(one) for one in report.checks],
-        "bugs": [_match(one) for one in report.bugs],
+        "checks": [_checked(one, names) for one in report.checks],
+        "bugs": [_match(one, names) for one in report.bugs],
     }
+
+
+SERVERS = re.compile(r"\b(servers? )(-?\d+(?:, -?\d+)*)")
+
+
+def _named(told: str | None, names: wording.Names) -> str | None:
+    """A sentence with the labels of servers whose sid is not known, in place of their numbers."""
+
+    def label(match: re.Match[str]) -> str:
+        return match[1] + ", ".join(str(names.name(int(number))) for number in match[2].split(", "))
+
+    return None if told is None else SERVERS.sub(label, told)
 
 
 def _zxid(number: int | None) -> str | None:
@@ -59,20 +72,20 @@ def _plan(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _checked(one: Checked) -> dict[str, Any]:
+def _checked(one: Checked, names: wording.Names) -> dict[str, Any]:
     found = one.finding
     return {
         "check": one.check,
         "outcome": found.outcome,
-        "why": found.why,
-        "settled_by": found.settled_by,
+        "why": _named(found.why, names),
+        "settled_by": _named(found.settled_by, names),
         "invariant": one.invariant,
         "evidence": _evidence(found.evidence),
     }
 
 
-def _match(one: Match) -> dict[str, Any]:
-    return {"id": one.id, "match": one.match, "title": one.title, "why": one.why, "evidence": _evidence(one.evidence)}
+def _match(one: Match, names: wording.Names) -> dict[str, Any]:
+    return {"id": one.id, "match": one.match, "title": one.title, "why": _named(one.why, names), "evidence": _evidence(one.evidence)}
 
 
 def _evidence(witnesses: Iterable[Witness]) -> list[dict[str, Any]]:

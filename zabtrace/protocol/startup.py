@@ -1,65 +1,28 @@
 """What a server does with its data files when it starts: which snapshot it loads, how far it replays, whether it starts at all.
 
-Strategy: FileSnap.deserialize, FileTxnSnapLog.restore, FileTxnLog.FileTxnIterator and QuorumPeer.loadDataBase as tables of rules, each
-with the releases that have it; ``start`` asks them in the server's own order. Messages are the server's own words. Limits are
-ZooKeeper's defaults (jute.maxbuffer, snapshot.trust.empty, db.autocreate).
+Strategy: FileSnap.deserialize, FileTxnSnapLog.restore and QuorumPeer.loadDataBase as tables of rules, each with the releases that have
+it; ``start`` asks them in the server's own order. Messages are the server's own words. Settings are ZooKeeper's defaults
+(snapshot.trust.empty, db.autocreate).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from zabtrace.protocol.logreading import ENDS, GOES_ON, OPEN, REFUSES, Ints, LogFile, Stop, replayed_files, stop_in
 from zabtrace.protocol.releases import EVERY, among
-from zabtrace.zxid import counter, epoch, text
+from zabtrace.zxid import epoch, text
 
-Ints = npt.NDArray[np.int64]
-GOES_ON, ENDS, REFUSES, OPEN = "goes on", "ends", "refuses", "open"
-"""What a server does at a place: reads on, takes it for the end of the file, does not start, or nothing here tells."""
 CANDIDATES = 100
 """So many snapshots a server tries, newest first (FileSnap.findNValidSnapshots)."""
 SMALLEST_SNAPSHOT = 10
 """A plain snapshot of fewer bytes is not tried (SnapStream.isValidSnapshot)."""
-HEADER = 32
-"""Bytes of TxnHeader."""
-LENGTH_LIMITS = (("3.4.0-3.5.6", 0xFFFFF + 1024), (EVERY, 2 * 0xFFFFF))
-"""Longest payload that BinaryInputArchive.checkLength lets pass, by release, with jute.maxbuffer at its default."""
 
 
 # ---------------------------------------------------------------- the files, as a server meets them
-@dataclass(frozen=True)
-class Frame:
-    """The 12 bytes at a doubtful place of a log, and what they lead to."""
-
-    length: int
-    left: int
-    """Bytes of the file behind the frame."""
-    end_byte: int | None
-    """The byte where the end of the record should be, None where the file ends before."""
-    checksum_ok: bool
-    readable: bool | None = True
-    """The body is one a server can read: None where that is not known."""
-
-
-@dataclass(frozen=True)
-class LogFile:
-    """One transaction log: what its records are, and the doubtful places in file order."""
-
-    name: str
-    zxid: int
-    size: int
-    magic: bool = True
-    doubtful: tuple[tuple[int, Frame | None], ...] = ()
-    """(offset, frame); None where the bytes are not at hand."""
-    types: tuple[tuple[int, int, str | None], ...] = ()
-    """(first offset, op code, release that first reads it or None) of each op code."""
-    offsets: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    zxids: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-
-
 @dataclass(frozen=True)
 class SnapshotFile:
     """One snapshot: passes the quick test of its ends (``candidate``), and all of its parts and seals check (``loads``)."""
@@ -92,16 +55,6 @@ class Files:
 
 
 @dataclass(frozen=True)
-class Stop:
-    """Where reading a log ends before its padding, and what the server does there."""
-
-    file: str
-    offset: int
-    action: str
-    message: str
-
-
-@dataclass(frozen=True)
 class Start:
     """How a start goes. ``would_start`` is None where it cannot be told; ``last_zxid`` is where the server's history ends."""
 
@@ -115,79 +68,6 @@ class Start:
     stops: tuple[Stop, ...] = ()
 
 
-# ---------------------------------------------------------------- transaction logs
-@dataclass(frozen=True)
-class FrameRule:
-    """What the server does with a frame that fits: the first rule in the table decides."""
-
-    what: str
-    fits: Callable[[Frame, str], bool]
-    action: str
-    message: str = ""
-
-
-def length_limit(version: str) -> int:
-    """Longest payload that release reads."""
-    return next(limit for ranges, limit in LENGTH_LIMITS if among(version, ranges))
-
-
-FRAME_RULES = (
-    FrameRule("the file ends in the frame", lambda at, _: at.left < 0, ENDS),
-    FrameRule("padding", lambda at, _: at.length == 0, ENDS),
-    FrameRule("a null buffer", lambda at, _: at.length == -1, REFUSES, "java.lang.NullPointerException: the length of a record is -1"),
-    FrameRule("a length out of range", lambda at, v: not 0 < at.length <= length_limit(v), REFUSES, "Unreasonable length = {length}"),
-    FrameRule("the file ends in the record", lambda at, _: at.end_byte is None, ENDS),
-    FrameRule("a torn record", lambda at, _: at.end_byte != 0x42, ENDS, "Last transaction was partial."),
-    FrameRule("a wrong checksum", lambda at, _: not at.checksum_ok, REFUSES, "CRC check failed"),
-    FrameRule("no room for a header", lambda at, _: at.length < HEADER, ENDS),
-    FrameRule("a body that may not fit", lambda at, _: at.readable is None, OPEN, "the body of a record does not fit its op code"),
-    FrameRule("a whole record", lambda at, _: True, GOES_ON),
-)
-"""FileTxnLog.FileTxnIterator.next and readTxnBytes: the end-of-record byte is looked at before the checksum."""
-
-
-@dataclass(frozen=True)
-class HeaderRule:
-    """What the server does when it opens a log file: the first rule that fits."""
-
-    fits: Callable[[LogFile, bool], bool]
-    releases: str
-    action: str
-    message: str = ""
-
-
-HEADER_RULES = (
-    HeaderRule(lambda log, last: log.size == 0 and last, "3.9.3-", ENDS, "Delete empty tail log file to recover from corruption file"),
-    HeaderRule(lambda log, _: log.size < 16, EVERY, REFUSES, "java.io.EOFException: {name} has {size} bytes, a header needs 16"),
-    HeaderRule(lambda log, _: not log.magic, EVERY, REFUSES, "Transaction log: {name} has invalid magic number"),
-    HeaderRule(lambda _, __: True, EVERY, GOES_ON),
-)
-"""FileTxnLog.FileTxnIterator.createInputArchive; ``last``: no later log file follows."""
-
-
-def stop_in(log: LogFile, version: str, last: bool) -> Stop | None:
-    """Where a server stops in this file, or None where it reads all of its records."""
-    opened = next(rule for rule in HEADER_RULES if rule.fits(log, last) and among(version, rule.releases))
-    if opened.action != GOES_ON:
-        return Stop(log.name, 0, opened.action, opened.message.format(name=log.name, size=log.size))
-    foreign = [(offset, code) for offset, code, since in log.types if since is None or not among(version, f"{since}-")]
-    unread = min(foreign, default=None)
-    for offset, frame in log.doubtful:
-        if unread is not None and unread[0] < offset:
-            break
-        rule = next(r for r in FRAME_RULES if r.fits(frame, version)) if frame is not None else FRAME_RULES[-2]
-        if rule.action != GOES_ON:
-            return Stop(log.name, offset, rule.action, rule.message.format(length=frame.length if frame else ""))
-    return None if unread is None else Stop(log.name, unread[0], REFUSES, f"Unsupported Txn with type={unread[1]}")
-
-
-def replayed_files(logs: Sequence[LogFile], base: int) -> list[LogFile]:
-    """The files a start from ``base`` reads, in order: the last one named up to it, and all later ones."""
-    ordered = sorted((log for log in logs if log.zxid >= 0), key=lambda log: log.zxid)
-    begin = max((place for place, log in enumerate(ordered) if log.zxid <= base), default=0)
-    return ordered[begin:]
-
-
 # ---------------------------------------------------------------- the whole start
 NO_SNAPSHOT = (
     ("3.4.0-3.5.2", GOES_ON, "No snapshot was found: the logs are replayed from an empty tree (ZOOKEEPER-2325)."),
@@ -199,14 +79,10 @@ TRUSTED = (
     ("3.5.7-", GOES_ON, "No snapshot found, but there are log entries. This should only be allowed during upgrading."),
 )
 """The same with zookeeper.snapshot.trust.empty=true; releases not named do not know the property."""
+READS_COMPRESSED = "3.6.0-"
+"""Releases that write and read compressed snapshots (SnapStream)."""
 OUT_OF_ORDER = "3.9.4-"
 """ZKDatabase.addCommittedProposal refuses a record that does not follow the one before it in its epoch (ZOOKEEPER-4925)."""
-
-
-def visible(files: Files, version: str) -> list[SnapshotFile]:
-    """Snapshots whose names that release knows, newest first: compressed ones only from 3.6.0 on."""
-    seen = [s for s in files.snapshots if s.zxid >= 0 and (not s.compressed or among(version, "3.6.0-"))]
-    return sorted(seen, key=lambda s: s.zxid, reverse=True)
 
 
 def start(files: Files, version: str, trust_empty: bool = False) -> Start:
@@ -215,12 +91,16 @@ def start(files: Files, version: str, trust_empty: bool = False) -> Start:
     >>> start(Files((SnapshotFile("snapshot.100000005", 0x100000005, True, True),), (), Epochs(0, 1)), "3.8.4").message
     'The current epoch, 0, is older than the last zxid, 4294967301'
     """
-    seen = visible(files, version)
+    seen = sorted((s for s in files.snapshots if s.zxid >= 0), key=lambda s: s.zxid, reverse=True)
     tried = [s for s in seen if s.candidate][:CANDIDATES]
     base = next((s for s in tried if s.loads), None)
     skipped = tuple(s for s in seen if base is None or s.zxid > base.zxid)
     if base is None and tried:
         return Start(False, "Not able to find valid snapshots", passed_over=skipped)
+    if base is not None and base.compressed and not among(version, READS_COMPRESSED):
+        return Start(
+            None, f"{base.name} is compressed, and this release passes over such a file, unless it was compressed when it was copied"
+        )
     note = ""
     if base is None and files.logs:
         trusted = [row for row in TRUSTED if trust_empty and among(version, row[0])]
@@ -335,12 +215,3 @@ def _with_epochs(loaded: Start, files: Epochs, version: str) -> Start:
             state = EpochState(files, last, rule.becomes(state), state.accepted)
     message = " ".join(note for note in notes if note)
     return Start(True, message, loaded.snapshot, last, loaded.passed_over, loaded.stops)
-
-
-def begins_whole(first: int) -> bool:
-    """Can a log that begins with this zxid be all that its history has?
-
-    >>> begins_whole(0x100000001), begins_whole(0x100000085)
-    (True, False)
-    """
-    return epoch(first) <= 1 and counter(first) == 1
