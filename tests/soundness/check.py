@@ -29,8 +29,8 @@ def wrong(e: Ensemble, shown: Shown, judged: Judgement) -> list[str]:
         txn = by_payload.get(row["payload_hash"]) or (same[0] if len(same) == 1 else None)
         if txn is None or txn in e.truth.tainted or (len(same) > 1 and row["payload_hash"] is None):
             continue
-        for problem in _problems(e, starts, txn, row, len(same) > 1):
-            found.append(f"0x{txn.zxid:x} {row['fate']} committed={row['committed']} rule={row['rule']}: {problem} | {row['why']}")
+        said = f"0x{txn.zxid:x} {row['fate']} committed={row['committed']} rule={row['rule']}"
+        found += [f"{said}: {problem} | {row['why']}" for problem in _problems(e, starts, txn, row, len(same) > 1)]
     unseen = e.truth.numbered_twice and not (shown.texts >= set(e.servers) and not shown.tails)
     if judged.verdict == "nothing_lost" and not unseen and (gone := lost(e)):
         found.append(f"nothing_lost, though {[hex(t.zxid) for t in sorted(gone)]} are")
@@ -53,7 +53,7 @@ def _problems(e: Ensemble, starts: Starts, txn: Txn, row: dict[str, object], twi
     if kept and fate in GONE and not (twice and fate == "diverged"):
         yield "it is kept"
     if kept is None:
-        if fate in ("lost", "truncated", "shadowed", "recovered") and not lost_disk(e, txn):
+        if fate in ("lost", "truncated", "shadowed", "recovered") and starts.some_keep(txn):
             yield "nothing is decided yet"
         if fate == "diverged" and not twice:
             yield "nothing contradicts it"

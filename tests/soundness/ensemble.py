@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tests.soundness.server import Disk, Server, Snap, Txn
 from zabtrace.protocol import broadcast, discovery, durable
@@ -66,10 +67,10 @@ class Truth:
     def numbered_twice(self) -> bool:
         """Did a lost acceptedEpoch give a number out twice, or a smaller one after a larger?"""
         numbers = [e.epoch for e in self.epochs]
-        return any(b <= a for a, b in zip(numbers, numbers[1:], strict=False))
+        return any(later <= earlier for earlier, later in pairwise(numbers))
 
 
-class Crash(Exception):
+class Crash(Exception):  # noqa: N818 (no error: a process that dies)
     """The server that acts dies here."""
 
     def __init__(self, sid: int) -> None:

@@ -191,7 +191,7 @@ def _storm(e: Ensemble) -> None:
     """Elections in which servers die at any step, one after the other."""
     calm, e.crashes = e.crashes, 0.2
     for _ in range(e.rng.randint(1, 3)):
-        for sid in e.servers:
+        for sid in sorted(e.servers):
             if e.rng.random() < 0.6:
                 e.crash(sid)
         _elect(e)

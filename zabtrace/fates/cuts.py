@@ -299,7 +299,7 @@ def _last_histories(history: History, epochs: Sequence[int]) -> list[CutSource]:
         )
         says = f"currentEpoch is {e}, and the history of that server ends with 0x{low['last_zxid']:x}"
         source = file.item(0, "source") if file.height else low["base_source"]
-        found.append(CutSource(e, low["last_zxid"], high and high["last_zxid"], low["server"], False, source, None, 0, says))
+        found.append(CutSource(e, low["last_zxid"], high["last_zxid"] if high else None, low["server"], False, source, None, 0, says))
     return found
 
 

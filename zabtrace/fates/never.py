@@ -58,9 +58,10 @@ def never_above(config: Config, tops: Mapping[int, int], silent: frozenset[int])
     (7, 9)
     """
     for top in sorted(set(tops.values())):
-        below = {server for server, end in tops.items() if end <= top}
+        below = frozenset(server for server, end in tops.items() if end <= top)
         others = config.voters - below
-        if config.voters and not any(config.is_quorum(others | {one}) for one in (below & silent) or {None}):
+        doubted = [others, *(others | {one} for one in below & silent)]
+        if config.voters and not any(config.is_quorum(servers) for servers in doubted):
             return top
     return None
 

@@ -106,9 +106,13 @@ def _never_above(history: History, config: Config, disks: pl.DataFrame) -> dict[
     newest = history.epochs.filter(pl.col("status") == "established").get_column("epoch").max()
     if not isinstance(newest, int):
         return {}
+    unpadded = history.trace.txn_files.filter((pl.col("copy") == 0) & (pl.col("ending") == "unpadded"))
+    cut = unpadded.join(disks, left_on=["server", "copy", "last_zxid"], right_on=["server", "copy", "last_record"], how="semi")
+    # no record at all: wiped, or files are missing; cut: what it held before is not known
+    whole = disks.filter((pl.col("records") > 0) & ~pl.col("server").is_in(cut.get_column("server").to_list()))
     left = {
         row["server"]: row["last_zxid"]
-        for row in disks.iter_rows(named=True)
+        for row in whole.iter_rows(named=True)
         if (row["accepted_epoch"] or 0) > newest and epoch(row["last_zxid"]) <= newest
     }
     with_text = set(history.trace.lines.get_column("server").unique().to_list())

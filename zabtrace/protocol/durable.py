@@ -44,7 +44,9 @@ ORDERS: tuple[Order, ...] = (
         (SNAPSHOT, CURRENT_EPOCH, QUEUE, ACK, UPTODATE, LOG),
     ),
     Order("logged before currentEpoch", ((3, 8, 5), (3, 9, 2)), (SNAPSHOT, LOG, CURRENT_EPOCH, ACK, UPTODATE)),
-    Order("committed ones logged before currentEpoch", ((3, 9, 3), (3, 10, 0)), (SNAPSHOT, LOG_COMMITTED, CURRENT_EPOCH, ACK, UPTODATE, LOG)),
+    Order(
+        "committed ones logged before currentEpoch", ((3, 9, 3), (3, 10, 0)), (SNAPSHOT, LOG_COMMITTED, CURRENT_EPOCH, ACK, UPTODATE, LOG)
+    ),
 )
 
 

@@ -28,6 +28,8 @@ class Position:
     """zxids in the leader's committed log, ascending."""
     disk_log: bool = False
     """The leader's log files reach back to ``peer`` and are small enough to be sent (3.5.0+)."""
+    disk_zxids: Sequence[int] = ()
+    """What those files hold from the one that covers ``peer`` on, ascending; empty where that is not known: then ``peer`` is among it."""
 
     @property
     def lowest(self) -> int:
@@ -63,6 +65,14 @@ def _walk(at: Position) -> tuple[str, int | None]:
     return ("TRUNC+DIFF", at.committed_log[following - 1]) if same_epoch else ("SNAP", None)
 
 
+def _walk_disk(at: Position) -> tuple[str, int | None]:
+    """The same walk over the log files first, then over the committed log (LearnerHandler.queueCommittedProposals, twice)."""
+    if not at.disk_zxids:
+        return "DIFF", None
+    joined = sorted({*at.disk_zxids, *at.committed_log})
+    return _walk(Position(at.peer, at.last_processed, joined))
+
+
 def _walk_34(at: Position) -> tuple[str, int | None]:
     """3.4: as above, also across epochs."""
     following = bisect_left(at.committed_log, at.peer)
@@ -78,7 +88,7 @@ RULES: tuple[Rule, ...] = (
         lambda at: ("TRUNC", at.highest),
     ),
     ("it is within the leader's committed log", lambda at: at.lowest <= at.peer <= at.highest, _walk),
-    ("it is behind the committed log, within the log files", lambda at: at.peer < at.lowest and at.disk_log, lambda at: ("DIFF", None)),
+    ("it is behind the committed log, within the log files", lambda at: at.peer < at.lowest and at.disk_log, _walk_disk),
     ("it is out of reach of the committed log", lambda at: True, lambda at: ("SNAP", None)),
 )
 RULES_34: tuple[Rule, ...] = (

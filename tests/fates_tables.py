@@ -1,0 +1,94 @@
+"""Small cases for the fates, written down as tables: what each disk holds in a few words, and what became of each write.
+
+A log is ``"1:1-5 2:1-3"`` (epoch:counters); ``/`` begins a new file, ``!`` behind one says that it is cut right behind its last record,
+``~`` that its end is torn. ``1:4*b`` is another payload under that zxid.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import polars as pl
+
+from tests.soundness.ensemble import Line
+from tests.soundness.evidence import Shown, trace
+from tests.soundness.server import Disk, LogFile, Snap, Txn
+from zabtrace.evidence.trace import Trace
+from zabtrace.fates import Judgement, judge
+from zabtrace.replay import replay
+from zabtrace.zxid import counter, epoch, make
+
+ENDINGS = {"!": "unpadded", "~": "torn"}
+WORD = re.compile(r"(\d+):(\d+)(?:-(\d+))?(?:\*(\w+))?")
+
+
+def zxid(text: str) -> int:
+    """``"1:5"`` as a number."""
+    first, _, second = text.partition(":")
+    return make(int(first), int(second))
+
+
+def short(number: int) -> str:
+    """A number as ``"1:5"``."""
+    return f"{epoch(number)}:{counter(number)}"
+
+
+def txns(text: str) -> list[Txn]:
+    """Records in the words of the module's docstring; the payload follows from zxid and mark."""
+    found = []
+    for e, first, last, mark in WORD.findall(text):
+        found += [Txn(make(int(e), c), make(int(e), c) * 100 + sum(mark.encode())) for c in range(int(first), int(last or first) + 1)]
+    return found
+
+
+def disk(log: str = "", snaps: str = "0:0", current: int | None = 1, accepted: int | None = None) -> Disk:
+    """One disk. Snapshots are named only: nothing looks into them here."""
+    files = []
+    for part in (p.strip() for p in log.split("/")):
+        if records := txns(part):
+            files.append(LogFile(records[0].zxid, records, ENDINGS.get(part[-1], "padded")))
+    named = [Snap(zxid(s), ()) for s in snaps.split()]
+    return Disk(files, named, current, current if accepted is None else accepted)
+
+
+@dataclass
+class Incident:
+    """Disks by sid, earlier moments (oldest first), answered zxids, lines by sid, and who observes."""
+
+    disks: Mapping[int, Disk]
+    before: Sequence[Mapping[int, Disk]] = ()
+    acked: str = ""
+    lines: Mapping[int, Sequence[Line]] = field(default_factory=dict)
+    voters: int = 3
+    observers: int = 0
+    version: str = "3.8.0"
+    members: bool = True
+
+    def trace(self) -> Trace:
+        """All its evidence."""
+        sids = range(1, self.voters + self.observers + 1)
+        servers = {s: SimpleNamespace(sid=s, version=self.version, observer=s > self.voters, disk=self.disks.get(s)) for s in sids}
+        lines = {s: list(self.lines.get(s, ())) for s in sids}
+        stand_in = SimpleNamespace(
+            servers=servers, lines=lines, earlier=list(self.before), young={}, truth=SimpleNamespace(acked=dict.fromkeys(txns(self.acked)))
+        )
+        shown = Shown("tables", frozenset(self.disks), frozenset(self.lines), earlier=bool(self.before))
+        made = trace(stand_in, shown)  # type: ignore[arg-type]
+        return made if self.members else type(made)(**{**made.__dict__, "members": made.members.clear()})
+
+    def judged(self, since: str | None = None) -> Judgement:
+        """Replayed and judged."""
+        return judge(replay(self.trace()), None if since is None else zxid(since))
+
+
+def fates(judged: Judgement) -> dict[str, str]:
+    """zxid -> fate."""
+    return {short(z): fate for z, fate in judged.writes.select("zxid", "fate").iter_rows()}
+
+
+def column(judged: Judgement, name: str) -> dict[str, object]:
+    """zxid -> value of a column."""
+    return {short(z): value for z, value in judged.writes.select("zxid", pl.col(name).alias("value")).iter_rows()}
