@@ -85,6 +85,13 @@ LINES = _columns(
     ("trace", TEXT, "first line of the stack trace or continuation below it"),
     ("continued", INT, "physical lines below the first that belong to the record"),
 )
+LEVELS = _columns(
+    ("source", TEXT, "name of the log file"),
+    ("server", INT, "sid of the server that printed it"),
+    ("level", TEXT, "INFO, WARN, ..."),
+    ("lines", INT, "physical lines of records of that level, other programs' left out"),
+    ("understood", INT, "those whose message the grammar knows"),
+)
 TXNS = _columns(
     *_PLACE,
     ("offset", INT, "where the record's checksum field begins"),

@@ -29,6 +29,7 @@ class Asked:
     before: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
     timezone: tuple[str, ...] = ()
+    log_pattern: str | None = None
     output: Path | None = None
     format: str = "table"
     server: tuple[str, ...] = ()
@@ -53,12 +54,12 @@ class Asked:
         if not self.quiet:
             sys.stderr.write(f"zabtrace: {text}\n")
 
-    def trace(self) -> Trace:
-        """Read the evidence. Raises NoEvidenceError where nothing readable was named."""
+    def trace(self, *, lines: bool = True) -> Trace:
+        """Read the evidence; without ``lines`` logs are only counted. Raises NoEvidenceError where nothing readable was named."""
         from zabtrace.evidence import gather
 
         with self.step("reading the evidence"):
-            return gather(self.evidence, before=self.before, clients=self.clients, timezone=self.timezone)
+            return gather(self.evidence, self.before, self.clients, self.timezone, self.log_pattern, lines)
 
     def history(self) -> History:
         """Read the evidence and replay it."""
@@ -91,6 +92,7 @@ EVIDENCE = [
     click.option("--before", multiple=True, metavar="DIR", help="Data saved at an earlier time (repeatable, oldest first)."),
     click.option("--clients", multiple=True, metavar="FILE", help="What clients recorded, as JSON lines (repeatable)."),
     click.option("--timezone", multiple=True, metavar="[NAME=]ZONE", help="Zone of log stamps that name none, for example Europe/Berlin."),
+    click.option("--log-pattern", metavar="PATTERN", help="log4j or logback conversion pattern of logs in a layout of your own."),
     click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr."),
     click.option("--no-progress", is_flag=True, help="No progress on stderr."),
 ]

@@ -197,21 +197,20 @@ def events_summary(trace: Trace, window: Window = _ALL) -> Document:
     names = wording.Names.of(trace.servers)
     logs = trace.sources.filter(pl.col("lines").is_not_null())
     shown = window.narrow(logs)
-    levels = _levels(trace.lines)
+    levels = _levels(trace.levels, names)
     keys = ("source", "server", "kind", "layout", *COUNTED)
-    sources = [{**{key: row[key] for key in keys}, "by_level": levels.get(row["source"], {})} for row in wording.rows(shown, names)]
+    rows = list(wording.rows(shown, names))
+    sources = [{**{key: row[key] for key in keys}, "by_level": levels.get((row["source"], row["server"]), {})} for row in rows]
     total: Document = {key: sum(row[key] or 0 for row in sources) for key in COUNTED}
     total = {**total, "by_level": _added(row["by_level"] for row in sources)}
     return {"format": FORMAT, "sources": sources, "total": total, "hidden": logs.height - shown.height}
 
 
-def _levels(lines: pl.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
-    size = 1 + pl.col("continued").fill_null(0)
-    known = size.filter(pl.col("kind").is_not_null())
-    counted = lines.group_by("source", "level").agg(size.sum().alias("lines"), known.sum().alias("understood"))
-    levels: dict[str, dict[str, dict[str, int]]] = {}
-    for source, level, total, understood in counted.sort("source", "level").iter_rows():
-        levels.setdefault(source, {})[level or "none"] = {"lines": total, "understood": understood}
+def _levels(counted: pl.DataFrame, names: wording.Names) -> dict[tuple[str, Any], dict[str, dict[str, int]]]:
+    """Per source and server (as written) the lines of each level."""
+    levels: dict[tuple[str, Any], dict[str, dict[str, int]]] = {}
+    for source, server, level, total, understood in counted.sort("source", "level").iter_rows():
+        levels.setdefault((source, names.name(server)), {})[level] = {"lines": total, "understood": understood}
     return levels
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,18 +11,23 @@ if TYPE_CHECKING:
 
     from zabtrace.evidence.trace import Trace
 
-__all__ = ["gather", "output_inside_evidence", "znodes"]
+__all__ = ["gather", "output_inside_evidence", "records", "znodes", "znodes_by_snapshot"]
 
 # The readers are imported when evidence is read, so that 'zabtrace --help' need not wait for them.
 
 
 def gather(
-    arguments: Sequence[str], before: Sequence[str] = (), clients: Sequence[str] = (), timezone: Sequence[str] = ()
+    arguments: Sequence[str],
+    before: Sequence[str] = (),
+    clients: Sequence[str] = (),
+    timezone: Sequence[str] = (),
+    log_pattern: str | None = None,
+    lines: bool = True,
 ) -> Trace:
     """Read all evidence into a Trace; see ``gathering.gather``."""
     from zabtrace.evidence import gathering
 
-    return gathering.gather(arguments, before, clients, timezone)
+    return gathering.gather(arguments, before, clients, timezone, log_pattern, lines)
 
 
 def znodes(arguments: Sequence[str], before: Sequence[str] = ()) -> pl.DataFrame:
@@ -30,6 +35,24 @@ def znodes(arguments: Sequence[str], before: Sequence[str] = ()) -> pl.DataFrame
     from zabtrace.evidence import gathering
 
     return gathering.znodes(arguments, before)
+
+
+def records(arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = ()) -> tuple[Trace, Iterator[Trace]]:
+    """The servers, and the transaction records of any number of logs, part by part; see ``streams.records``."""
+    from zabtrace.evidence import gathering, streams
+
+    head, entries = gathering.stream(arguments, before, timezone)
+    return head, streams.records(entries, head)
+
+
+def znodes_by_snapshot(
+    arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = ()
+) -> tuple[Trace, Iterator[pl.DataFrame]]:
+    """The servers, and the znodes of any number of snapshots, one snapshot after the other; see ``streams.znodes``."""
+    from zabtrace.evidence import gathering, streams
+
+    head, entries = gathering.stream(arguments, before, timezone)
+    return head, streams.znodes(entries)
 
 
 def output_inside_evidence(output: Path, arguments: Iterable[str]) -> bool:

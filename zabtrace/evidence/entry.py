@@ -49,6 +49,8 @@ class Entry:
     server: int | None = None
     copy: int | None = None
     order: int | None = None
+    part: str | None = None
+    """Whose records these are, where several servers wrote the log: a sid, a printer's name, or ``mixed.NOBODY``."""
     twin: Entry | None = None
     """The log that holds all of its records too, so that it is not read itself."""
     notes: list[str] = field(default_factory=list)

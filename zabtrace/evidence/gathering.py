@@ -11,12 +11,13 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.config import members_of
 from zabtrace.errors import NoEvidenceError
-from zabtrace.evidence import kinds, zones
+from zabtrace.evidence import kinds, streams, zones
 from zabtrace.evidence.arguments import discover
 from zabtrace.evidence.copies import number_copies
 from zabtrace.evidence.entry import Entry
 from zabtrace.evidence.epochs import epoch_in
 from zabtrace.evidence.identity import Server, identify
+from zabtrace.evidence.mixed import parted
 from zabtrace.evidence.reading import entries_of, in_order, read_data, read_texts, reread
 from zabtrace.evidence.repeats import without_twins
 from zabtrace.evidence.trace import Trace
@@ -30,13 +31,21 @@ UTC_ASSUMED = "UTC assumed"
 COUNTED = ("lines", "understood", "unknown", "foreign", "damaged")
 
 
-def gather(arguments: Sequence[str], before: Sequence[str] = (), clients: Sequence[str] = (), timezone: Sequence[str] = ()) -> Trace:
+def gather(
+    arguments: Sequence[str],
+    before: Sequence[str] = (),
+    clients: Sequence[str] = (),
+    timezone: Sequence[str] = (),
+    log_pattern: str | None = None,
+    lines: bool = True,
+) -> Trace:
     """Read all evidence.
 
     ``arguments`` and ``before`` are paths as on the command line (``before``: oldest first), ``clients`` client histories,
-    ``timezone`` entries ``[NAME=]ZONE``. Raises NoEvidenceError where nothing readable is there, UsageError for a wrong zone.
+    ``timezone`` entries ``[NAME=]ZONE``, ``log_pattern`` a conversion pattern that some logs follow. Without ``lines`` text logs are
+    only counted. Raises NoEvidenceError where nothing readable is there, UsageError for a wrong zone or pattern.
     """
-    entries, servers = _read(arguments, before, clients, timezone)
+    entries, servers = _read(arguments, before, clients, zones.parse(timezone, log_pattern, lines))
     read_data(entries)
     unordered = number_copies(entries)
     _require_evidence(entries)
@@ -56,13 +65,23 @@ def gather(arguments: Sequence[str], before: Sequence[str] = (), clients: Sequen
         damage=_damage(entries),
         sources=schema.frame(schema.SOURCES, [_source_row(e) for e in entries]),
         unordered=unordered,
+        levels=_levels(entries),
         files={e.source.name: e.source for e in entries if e.txns or e.snapshot},
     )
 
 
+def stream(arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = ()) -> tuple[Trace, list[Entry]]:
+    """A Trace with nothing but SERVERS, and the files, for ``streams`` to read one by one. Raises as ``gather`` does."""
+    entries, servers = _read(arguments, before, (), zones.parse(timezone, keep=False))
+    streams.settle_copies(entries)
+    _require_evidence(entries)
+    logs = _ordered_logs(entries)
+    return Trace(schema.frame(schema.SERVERS, [_server_row(server, logs.get(server.server, []), entries) for server in servers])), entries
+
+
 def znodes(arguments: Sequence[str], before: Sequence[str] = ()) -> pl.DataFrame:
     """The znodes of every snapshot in the evidence, as stored: a frame of ZNODES. Raises NoEvidenceError as ``gather`` does."""
-    entries, _ = _read(arguments, before, (), ())
+    entries, _ = _read(arguments, before, (), zones.parse((), keep=False))
     read_data(entries)
     number_copies(entries)
     _require_evidence(entries)
@@ -70,12 +89,12 @@ def znodes(arguments: Sequence[str], before: Sequence[str] = ()) -> pl.DataFrame
 
 
 def _read(
-    arguments: Sequence[str], before: Sequence[str], clients: Sequence[str], timezone: Sequence[str]
+    arguments: Sequence[str], before: Sequence[str], clients: Sequence[str], asked: zones.Zones
 ) -> tuple[list[Entry], list[Server]]:
     """All files with their texts read and their server known."""
-    asked = zones.parse(timezone)
-    entries = entries_of(discover(arguments, before, clients))
+    entries = entries_of(discover(arguments, before, clients), asked)
     read_texts(entries, asked)
+    entries = parted(entries)
     servers = identify(entries)
     zones.check_names(asked, entries)
     reread(entries, asked)
@@ -139,7 +158,7 @@ def _fields(logs: dict[int, list[Entry]]) -> dict[str, pl.DataFrame]:
 def _server_row(server: Server, logs: list[Entry], entries: list[Entry]) -> dict[str, Any]:
     answers = [entry.version for entry in entries if entry.server == server.server and entry.log is None]
     versions = [version for version in [*answers, *(entry.version for entry in logs)] if version]
-    read_in = [entry.zone for entry in logs]
+    read_in = [entry.log.zone for entry in logs if entry.log is not None]
     return {
         "server": server.server,
         "label": server.label,
@@ -147,6 +166,17 @@ def _server_row(server: Server, logs: list[Entry], entries: list[Entry]) -> dict
         "version": versions[-1] if versions else None,
         "timezone": (read_in[-1] or UTC_ASSUMED) if read_in else None,
     }
+
+
+def _levels(entries: list[Entry]) -> pl.DataFrame:
+    """Lines and understood lines per log and level."""
+    rows = [
+        {"source": entry.source.name, "server": entry.server, "level": level, **counted}
+        for entry in entries
+        if entry.log is not None and not entry.repeated
+        for level, counted in entry.log.summary["by_level"].items()
+    ]
+    return schema.frame(schema.LEVELS, rows)
 
 
 def _epoch_row(entry: Entry) -> dict[str, Any]:
@@ -194,7 +224,7 @@ def _compression(entry: Entry) -> str | None:
 
 def _source_row(entry: Entry) -> dict[str, Any]:
     summary = entry.log.summary if entry.log and not entry.repeated else {}
-    remarks = [entry.remarks, *([UTC_ASSUMED] if entry.log is not None and entry.zone is None else [])]
+    remarks = [entry.remarks, *([UTC_ASSUMED] if entry.log is not None and entry.log.zone is None else [])]
     return {
         "source": entry.source.name,
         "server": entry.server if entry.kind not in (kinds.UNRECOGNISED, kinds.ARCHIVE, kinds.CLIENT_HISTORY) else None,

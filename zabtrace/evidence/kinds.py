@@ -34,6 +34,8 @@ class Probe:
     """What a test may look at."""
 
     source: Source
+    pattern: str | None = None
+    """A conversion pattern that server logs may follow."""
 
     @cached_property
     def name(self) -> str:
@@ -119,7 +121,7 @@ def _by_name(prefix: str) -> Callable[[Probe], str | None]:
 
 
 def _server_log(probe: Probe) -> str | None:
-    layout = looks_like_log(probe.head) if probe.head else None
+    layout = looks_like_log(probe.head, probe.pattern) if probe.head else None
     return f"records in layout {layout}" if layout else None
 
 
@@ -168,9 +170,9 @@ KINDS = (
 )
 
 
-def recognise(source: Source) -> tuple[str, str]:
+def recognise(source: Source, pattern: str | None = None) -> tuple[str, str]:
     """The kind of a file, and why it was taken for that. A file that cannot be read is unrecognised; its faults say why."""
-    probe = Probe(source)
+    probe = Probe(source, pattern)
     for kind in KINDS:
         if (why := kind.test(probe)) is not None:
             return kind.name, why

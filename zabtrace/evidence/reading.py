@@ -15,6 +15,7 @@ from zabtrace.config import read_config
 from zabtrace.evidence import kinds
 from zabtrace.evidence.arguments import CLIENTS, File
 from zabtrace.evidence.entry import Entry, one_sid
+from zabtrace.evidence.mixed import part_of
 from zabtrace.evidence.repeats import without_repeats
 from zabtrace.evidence.zones import Zones
 from zabtrace.logs import read_log
@@ -27,9 +28,9 @@ RELEASE = re.compile(r"^(?:zk_version\t|Zookeeper version: |zookeeper\.version=)
 SID_LIMIT = 1 << 63
 
 
-def entries_of(files: Iterable[File]) -> list[Entry]:
+def entries_of(files: Iterable[File], zones: Zones) -> list[Entry]:
     """Each file with its kind."""
-    return _each(_entry, files)
+    return _each(lambda file: _entry(file, zones), files)
 
 
 def read_texts(entries: list[Entry], zones: Zones) -> None:
@@ -50,7 +51,15 @@ def read_data(entries: list[Entry]) -> None:
 def reread(entries: list[Entry], zones: Zones) -> None:
     """Read logs again whose zone is known only since their server is."""
     late = [entry for entry in entries if entry.log is not None and zones.of(entry) != entry.zone]
-    _each(lambda entry: _read_log(entry, zones), late)
+    _each(lambda entry: _reread(entry, zones), late)
+
+
+def _reread(entry: Entry, zones: Zones) -> None:
+    """Read a log again; of a log of several servers only this one's records count."""
+    said = entry.said
+    _read_log(entry, zones)
+    if entry.part is not None and entry.log is not None:
+        entry.log, entry.said = part_of(entry.log, entry.part), said
 
 
 def _each(work: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
@@ -58,12 +67,12 @@ def _each(work: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
         return list(pool.map(work, things))
 
 
-def _entry(file: File) -> Entry:
+def _entry(file: File, zones: Zones) -> Entry:
     if file.note is not None:
         return Entry(file, kinds.ARCHIVE if file.is_file else kinds.UNRECOGNISED, file.note)
     if file.argument.role == CLIENTS:
         return Entry(file, kinds.CLIENT_HISTORY, "given with --clients")
-    return Entry(file, *kinds.recognise(file.source))
+    return Entry(file, *kinds.recognise(file.source, zones.pattern))
 
 
 def _read_text(entry: Entry, zones: Zones) -> None:
@@ -83,7 +92,10 @@ def _read_text(entry: Entry, zones: Zones) -> None:
 
 def _read_log(entry: Entry, zones: Zones) -> None:
     entry.zone = zones.of(entry)
-    entry.log = read_log(entry.source, entry.zone)
+    entry.log = read_log(entry.source, entry.zone, pattern=zones.pattern, keep=zones.keep)
+    if not zones.keep and one_sid(entry.log.sids) is None and len(entry.log.sids) > 1:
+        entry.log = read_log(entry.source, entry.zone, pattern=zones.pattern)  # whose lines they are is told from each
+    entry.notes.extend(note for note in entry.log.remarks if note not in entry.notes)
     entry.said = one_sid(entry.log.sids)
     entry.version = entry.log.version
     if entry.said is None and entry.log.sids:

@@ -19,6 +19,7 @@ class Trace:
     servers: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SERVERS))
     sources: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SOURCES))
     lines: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.LINES))
+    levels: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.LEVELS))
     fields: dict[str, pl.DataFrame] = field(default_factory=dict)
     """Per event kind: ``server, source, line`` and the fields of that kind, typed as in ``schema.FIELDS``."""
     txns: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.TXNS))

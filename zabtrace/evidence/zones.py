@@ -1,4 +1,4 @@
-"""Time zones of log stamps, as ``[NAME=]ZONE`` options give them."""
+"""How logs are to be read: time zones of their stamps, as ``[NAME=]ZONE`` options give them, and a conversion pattern."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from zabtrace.errors import UsageError
 from zabtrace.evidence.entry import Entry
+from zabtrace.logs import check_pattern
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,10 @@ class Zones:
 
     default: str | None = None
     named: dict[str, str] = field(default_factory=dict)
+    pattern: str | None = None
+    """A conversion pattern that some logs follow (``--log-pattern``)."""
+    keep: bool = True
+    """Are the lines wanted, or only what is counted?"""
 
     def of(self, entry: Entry) -> str | None:
         """The zone of one log."""
@@ -24,8 +29,10 @@ class Zones:
         return next((self.named[name] for name in known if name is not None and name in self.named), self.default)
 
 
-def parse(options: Sequence[str]) -> Zones:
-    """Read the options. Raises UsageError for a zone that is none."""
+def parse(options: Sequence[str], pattern: str | None = None, keep: bool = True) -> Zones:
+    """Read the options. Raises UsageError for a zone that is none, or a wrong pattern."""
+    if pattern is not None:
+        check_pattern(pattern)
     default, named = None, {}
     for option in options:
         name, _, zone = option.rpartition("=")
@@ -34,7 +41,7 @@ def parse(options: Sequence[str]) -> Zones:
             named[name] = zone
         else:
             default = zone
-    return Zones(default, named)
+    return Zones(default, named, pattern, keep)
 
 
 def check_names(zones: Zones, entries: Sequence[Entry]) -> None:

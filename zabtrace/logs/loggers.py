@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import polars as pl
+
 from zabtrace.grammar.messages import messages
 
 FOREIGN = frozenset({
@@ -26,3 +28,8 @@ def is_foreign(logger: str) -> bool:
     (True, True, False, False)
     """
     return not is_zookeeper(logger) and ("." in logger or logger in FOREIGN)
+
+
+def is_foreign_line() -> pl.Expr:
+    """Of rows of LINES, whose ``logger`` is the last part of a name only: is it a class of another program?"""
+    return pl.col("logger").is_in(sorted(FOREIGN)).fill_null(False)

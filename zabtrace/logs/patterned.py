@@ -17,6 +17,11 @@ NO_STAMP = "1970-01-01 99:99:99,999"
 """Stands for the stamp of a record without one: a stamp that is no time."""
 
 
+def check_pattern(text: str) -> None:
+    """Raise UsageError, which points at the character, where ``text`` is no conversion pattern."""
+    conversion(text)
+
+
 @dataclass
 class Patterned:
     """The step that reads such lines. Raises UsageError for a wrong pattern."""
