@@ -2,6 +2,6 @@
 
 from zabtrace.records.frames import sniff
 from zabtrace.records.snapshot import SnapshotRead, read_snapshot
-from zabtrace.records.txnlog import TxnLogRead, read_txn_log
+from zabtrace.records.txnlog import TxnLog, TxnLogRead, read_txn_log
 
-__all__ = ["SnapshotRead", "TxnLogRead", "read_snapshot", "read_txn_log", "sniff"]
+__all__ = ["SnapshotRead", "TxnLog", "TxnLogRead", "read_snapshot", "read_txn_log", "sniff"]

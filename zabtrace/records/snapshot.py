@@ -78,8 +78,11 @@ class _BrokenError(Exception):
         self.row = row
 
 
-def read_snapshot(source: Source, znodes: bool = False) -> SnapshotRead:
-    """Read a snapshot, with its znodes if asked for. Damage becomes rows; nothing is raised for what the file holds."""
+def read_snapshot(source: Source, znodes: bool = False, *, digest: bool = True) -> SnapshotRead:
+    """Read a snapshot, with its znodes if asked for; without ``digest`` its tree's digest is not computed, which takes longest.
+
+    Damage becomes rows; nothing is raised for what the file holds.
+    """
     data, compression, rows = _uncompressed(source)
     reading = _Reading(data, {"zxid": name_zxid(source.name, "snapshot"), "compression": compression, "bytes": source.size})
     if not rows:
@@ -89,7 +92,7 @@ def read_snapshot(source: Source, znodes: bool = False) -> SnapshotRead:
             rows = [_unfinished(source.name, broken.row)]
     reading.row |= {"valid": not rows and not source.faults, "reason": _why(source, rows)}
     columns, buffer = _columns(reading)
-    reading.row |= _facts(columns, buffer)
+    reading.row |= _facts(columns, buffer, digest)
     table = schema.frame(schema.SNAPSHOTS, [reading.row | {"source": source.name}])
     nodes = schema.conform(schema.ZNODES, _table(columns, buffer), source=source.name) if znodes else schema.frame(schema.ZNODES)
     return SnapshotRead(table, nodes, damage.frame(source.name, rows), *_side_tables(source.name, reading))
@@ -258,14 +261,14 @@ def _columns(reading: _Reading) -> tuple[dict[str, Column], Bytes]:
     return {"offset": reading.nodes} | cursor.decode(jute.records()["SnapshotNode"]), buffer
 
 
-def _facts(columns: dict[str, Column], buffer: Bytes) -> dict[str, Any]:
+def _facts(columns: dict[str, Column], buffer: Bytes, with_digest: bool) -> dict[str, Any]:
     """Columns of SNAPSHOTS that are sums over the znodes read."""
     own = ~digest.below_zookeeper(buffer, only(columns["path"], Slices), itself=True)
     zxids = [numbers(columns[f"stat.{name}"])[own].max(initial=-(1 << 63)) for name in ("czxid", "mzxid", "pzxid")]
     return {
         "nodes": own.size,
         "max_zxid": int(max(zxids)) if own.any() else None,
-        "tree_digest": digest.tree_digest(buffer, columns) if own.size else None,
+        "tree_digest": digest.tree_digest(buffer, columns) if own.size and with_digest else None,
     }
 
 
