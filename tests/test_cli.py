@@ -87,7 +87,8 @@ def test_tree_shows_snapshots_as_stored(given, capsys, monkeypatch):
     assert cli.run(["tree", "evidence"]) == 2
     assert "Name one server with --server; those with data are: 1, 2, 3." in capsys.readouterr().err
     node = {"server": 1, "source": "snapshot.0", "path": "/", "czxid": 0}
-    monkeypatch.setattr(zabtrace.evidence, "znodes", lambda arguments, before=(): schema.frame(schema.ZNODES, [node]))
+    found = schema.frame(schema.ZNODES, [node])
+    monkeypatch.setattr(zabtrace.evidence, "znodes_by_snapshot", lambda *given: (zabtrace.evidence.gather(), iter([found])))
     assert cli.run(["tree", "--snapshots", "evidence", "--format", "ndjson"]) == 0
     assert json.loads(capsys.readouterr().out)["path"] == "/"
 

@@ -8,15 +8,20 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from zabtrace.cli.asked import Asked
 from zabtrace.errors import UsageError
 
 if TYPE_CHECKING:
     from zabtrace.render.views import View
+
+
+STREAMED = ("ndjson", "csv", "parquet")
+"""Formats in which long listings are written part by part, before all of them is read."""
 
 
 def refuse_inside_evidence(target: Path, asked: Asked) -> None:
@@ -51,12 +56,43 @@ def put(asked: Asked, view: View) -> None:
     hidden = view.document.get("hidden", 0)
     if hidden:
         asked.note(f"{hidden} rows are hidden by --server, --from, --to or --top; verdict and counts are of everything read.")
-    if asked.format == "parquet" and asked.output is None and sys.stdout.isatty():
-        raise UsageError("Parquet is binary: name a file with -o.")
+    _refuse_terminal(asked)
     if asked.format == "table":
         write(asked.output, views.text(view, terminal_width() if asked.output is None else None))
     else:
         write(asked.output, views.FORMATS[asked.format](view))
+
+
+def put_parts(asked: Asked, views: Iterator[View]) -> None:
+    """Write a listing that comes in parts, the first of which may be empty, in one of the formats of ``streams``."""
+    from zabtrace.render import streams
+
+    hidden = 0
+
+    def counted() -> Iterator[View]:
+        nonlocal hidden
+        for view in views:
+            hidden += view.document.get("hidden", 0)
+            yield view
+
+    _refuse_terminal(asked)
+    if asked.format != "parquet":
+        write(asked.output, streams.TEXTS[asked.format](counted()))
+    elif asked.output is not None:
+        with _whole(asked.output) as file:
+            streams.parquet(counted(), file)
+    else:
+        with tempfile.TemporaryFile() as file:  # a closed pipe is no error, but would be one for the writer of Parquet
+            streams.parquet(counted(), file)
+            file.seek(0)
+            write(None, iter(partial(file.read, 1 << 20), b""))
+    if hidden:
+        asked.note(f"{hidden} rows are hidden by --server, --from, --to or what else was asked for.")
+
+
+def _refuse_terminal(asked: Asked) -> None:
+    if asked.format == "parquet" and asked.output is None and sys.stdout.isatty():
+        raise UsageError("Parquet is binary: name a file with -o.")
 
 
 def terminal_width() -> int | None:
@@ -90,12 +126,18 @@ def _put(chunk: str | bytes) -> None:
 
 
 def _to_file(target: Path, chunks: Iterable[str] | Iterable[bytes]) -> None:
-    """Write beside the target and rename, so that a full disk leaves what was there before."""
+    with _whole(target) as file:
+        for chunk in chunks:
+            file.write(chunk.encode(errors="backslashreplace") if isinstance(chunk, str) else chunk)
+
+
+@contextlib.contextmanager
+def _whole(target: Path) -> Iterator[IO[bytes]]:
+    """A file beside the target that is renamed to it in the end, so that a full disk leaves what was there before."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            for chunk in chunks:
-                file.write(chunk.encode(errors="backslashreplace") if isinstance(chunk, str) else chunk)
+            yield file
         part.replace(target)
     except PermissionError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}. Choose another place with -o.") from error

@@ -8,7 +8,7 @@ import click
 
 from zabtrace.cli import znode
 from zabtrace.cli.asked import TABULAR, Asked, shared
-from zabtrace.cli.output import put
+from zabtrace.cli.output import STREAMED, put, put_parts
 from zabtrace.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,11 +92,16 @@ def tree(asked: Asked, at: str | None, copy: int, values: bool, snapshots: bool,
 
 
 def _stored(asked: Asked) -> int:
-    from zabtrace.evidence import znodes
+    from zabtrace import evidence
     from zabtrace.render import records
 
+    if asked.format in STREAMED:
+        head, parts = evidence.znodes_by_snapshot(asked.evidence, asked.before, asked.timezone, asked.log_pattern)
+        window = asked.window(head.servers)
+        put_parts(asked, (records.tree(head, znodes, window) for znodes in parts))
+        return 0
     trace = asked.trace()
-    put(asked, records.tree(trace, znodes(asked.evidence, before=asked.before), asked.window(trace.servers)))
+    put(asked, records.tree(trace, evidence.znodes(asked.evidence, before=asked.before), asked.window(trace.servers)))
     return 0
 
 

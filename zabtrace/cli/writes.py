@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
 
 from zabtrace.cli import znode
 from zabtrace.cli.asked import TABULAR, Asked, shared
-from zabtrace.cli.output import put, write
+from zabtrace.cli.output import STREAMED, put, put_parts, write
 from zabtrace.errors import UsageError
+
+if TYPE_CHECKING:
+    from zabtrace.render.records import Chosen
+    from zabtrace.render.views import View
 
 
 @click.command()
@@ -29,6 +36,8 @@ def txns(asked: Asked, path: str | None, session: str | None, op: tuple[str, ...
 
     znode.check_target(asked)
     chosen = records.Chosen(path, _session(session), _ops(op))
+    if asked.format in STREAMED:
+        return _streamed(asked, chosen)
     trace = asked.trace()
     window = asked.window(trace.servers)
     if asked.format != "text":
@@ -38,6 +47,27 @@ def txns(asked: Asked, path: str | None, session: str | None, op: tuple[str, ...
     if shown.height < trace.txns.height:
         asked.note(f"{trace.txns.height - shown.height} records are hidden by what was asked for.")
     write(asked.output, txntext.lines(trace, records.with_members(trace, shown, "data_offset")))
+    return 0
+
+
+def _streamed(asked: Asked, chosen: Chosen) -> int:
+    """Part by part, so that logs of any size need little memory."""
+    from zabtrace import evidence
+    from zabtrace.render import records
+
+    head, parts = evidence.records(asked.evidence, asked.before, asked.timezone, asked.log_pattern)
+    window = asked.window(head.servers)
+    damaged = 0
+
+    def views() -> Iterator[View]:
+        nonlocal damaged
+        for part in parts:
+            damaged += part.damage.height
+            yield records.txns(part, window, chosen)
+
+    put_parts(asked, views())
+    if damaged:
+        asked.note(f"{damaged} places in the logs are damaged or odd: zabtrace check tells where and what.")
     return 0
 
 

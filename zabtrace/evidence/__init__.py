@@ -37,21 +37,23 @@ def znodes(arguments: Sequence[str], before: Sequence[str] = ()) -> pl.DataFrame
     return gathering.znodes(arguments, before)
 
 
-def records(arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = ()) -> tuple[Trace, Iterator[Trace]]:
+def records(
+    arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = (), log_pattern: str | None = None
+) -> tuple[Trace, Iterator[Trace]]:
     """The servers, and the transaction records of any number of logs, part by part; see ``streams.records``."""
     from zabtrace.evidence import gathering, streams
 
-    head, entries = gathering.stream(arguments, before, timezone)
+    head, entries = gathering.stream(arguments, before, timezone, log_pattern)
     return head, streams.records(entries, head)
 
 
 def znodes_by_snapshot(
-    arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = ()
+    arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = (), log_pattern: str | None = None
 ) -> tuple[Trace, Iterator[pl.DataFrame]]:
     """The servers, and the znodes of any number of snapshots, one snapshot after the other; see ``streams.znodes``."""
     from zabtrace.evidence import gathering, streams
 
-    head, entries = gathering.stream(arguments, before, timezone)
+    head, entries = gathering.stream(arguments, before, timezone, log_pattern)
     return head, streams.znodes(entries)
 
 

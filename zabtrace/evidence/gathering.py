@@ -70,9 +70,11 @@ def gather(
     )
 
 
-def stream(arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = ()) -> tuple[Trace, list[Entry]]:
+def stream(
+    arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = (), log_pattern: str | None = None
+) -> tuple[Trace, list[Entry]]:
     """A Trace with nothing but SERVERS, and the files, for ``streams`` to read one by one. Raises as ``gather`` does."""
-    entries, servers = _read(arguments, before, (), zones.parse(timezone, keep=False))
+    entries, servers = _read(arguments, before, (), zones.parse(timezone, log_pattern, keep=False))
     streams.settle_copies(entries)
     _require_evidence(entries)
     logs = _ordered_logs(entries)
