@@ -38,10 +38,12 @@ def short(number: int) -> str:
 
 def txns(text: str) -> list[Txn]:
     """Records in the words of the module's docstring; the payload follows from zxid and mark."""
-    found = []
-    for e, first, last, mark in WORD.findall(text):
-        found += [Txn(make(int(e), c), make(int(e), c) * 100 + sum(mark.encode())) for c in range(int(first), int(last or first) + 1)]
-    return found
+    numbered = [
+        (make(int(e), c), sum(mark.encode()))
+        for e, first, last, mark in WORD.findall(text)
+        for c in range(int(first), int(last or first) + 1)
+    ]
+    return [Txn(number, number * 100 + mark) for number, mark in numbered]
 
 
 def disk(log: str = "", snaps: str = "0:0", current: int | None = 1, accepted: int | None = None) -> Disk:

@@ -103,7 +103,7 @@ def _crash_all(e: Ensemble) -> None:
 
 
 def _pause(e: Ensemble) -> None:
-    for sid, server in e.servers.items():
+    for server in e.servers.values():
         if server.up and e.rng.random() < 0.4:
             server.paused = True
 

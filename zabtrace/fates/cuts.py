@@ -8,7 +8,7 @@ where none speaks the range is open.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -30,6 +30,8 @@ class CutSource:
     line: int | None
     offset: int | None
     says: str
+    loose: bool = False
+    """A passage from one log file to the next: true only if no file between them is missing."""
 
     @property
     def evidence(self) -> dict[str, object]:
@@ -89,7 +91,15 @@ def _combine(e: int, sources: Sequence[CutSource], witnesses: frozenset[int]) ->
         strong += _agreeing([s for s in sources if s.weak], witnesses)
     lows = [s.low for s in strong if s.low is not None]
     highs = [s.high for s in strong if s.high is not None]
+    if lows and highs and max(lows) > min(highs) and _may_miss_a_file(strong, max(lows)):
+        return Cut(e, min(lows), max(highs), tuple(strong))
     return Cut(e, max(lows, default=None), min(highs, default=None), tuple(strong))
+
+
+def _may_miss_a_file(sources: Sequence[CutSource], top: int) -> bool:
+    """Do all that contradict the others by a lower end come from one server that may lack a log file? Then that range is open."""
+    lower = [s for s in sources if s.high is not None and s.high < top]
+    return all(s.loose for s in lower) and len({s.server for s in lower}) == 1
 
 
 def _agreeing(weak: Sequence[CutSource], witnesses: frozenset[int]) -> list[CutSource]:
@@ -113,17 +123,7 @@ def _resolved(source: CutSource, known: dict[int, Cut]) -> CutSource:
             zxid = inner
         return zxid
 
-    return CutSource(
-        source.epoch,
-        value(source.low, "low"),
-        value(source.high, "high"),
-        source.server,
-        source.weak,
-        source.source,
-        source.line,
-        source.offset,
-        source.says,
-    )
+    return replace(source, low=value(source.low, "low"), high=value(source.high, "high"))
 
 
 def _implied(found: Iterable[CutSource], e: int) -> list[CutSource]:
@@ -131,11 +131,7 @@ def _implied(found: Iterable[CutSource], e: int) -> list[CutSource]:
 
     Where records of ``e`` are known, that later epoch discarded them, and may have gone back further than e began.
     """
-    return [
-        CutSource(e, s.low, s.high, s.server, s.weak, s.source, s.line, s.offset, s.says)
-        for s in found
-        if s.epoch > e and s.low is not None and s.high is not None and epoch(s.low) < e
-    ]
+    return [replace(s, epoch=e) for s in found if s.epoch > e and s.low is not None and s.high is not None and epoch(s.low) < e]
 
 
 # ---------------------------------------------------------------- (b) the leader's own words
@@ -195,6 +191,10 @@ def _passages(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> 
     Weak where a snapshot that would betray an import may have been purged and no text tells how the server was synchronized.
     """
     rows = chains.filter((pl.col("step") == "epoch") & epoch_of("zxid").is_in(list(epochs)))
+    before = pl.col("source").shift(1).over("server", "copy") != pl.col("source")
+    crossings = chains.filter(before & pl.col("previous").is_not_null() & (pl.col("step") == "epoch"))
+    crossed = set(crossings.select("server", "copy", "source").iter_rows())
+    named = set(history.trace.snapshots.select("server", "copy", "zxid").iter_rows())
     found = [
         CutSource(
             epoch(row["zxid"]),
@@ -206,6 +206,7 @@ def _passages(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> 
             None,
             row["offset"],
             f"the record of 0x{row['zxid']:x} directly follows that of 0x{row['previous']:x}",
+            (row["server"], row["copy"], row["source"]) in crossed and (row["server"], row["copy"], row["previous"]) not in named,
         )
         for row in rows.iter_rows(named=True)
     ]

@@ -180,7 +180,7 @@ def _regressed(history: History, server: int) -> bool:
 def ends(history: History, chains: pl.DataFrame, epochs: Sequence[int], since: int | None) -> list[End]:
     """Every epoch end that the verdict rests on: between established epochs, and the one before a log that begins with counter 1."""
     first = chains.filter(pl.col("step") == "first").get_column("zxid").min()
-    found = [end_of(history, chains, f, e) for f, e in pairwise(epochs) if since is None or e >= epoch(since)]
+    found = [end_of(history, chains, f, e) for f, e in pairwise(epochs) if since is None or f >= epoch(since)]
     if isinstance(first, int) and epochs and first == make(epochs[0], 1) and epochs[0] > 1 and since is None:
         found.insert(0, _beginning(history, chains, epochs[0]))
     return found

@@ -62,17 +62,19 @@ def outlook(history: History, newest: pl.DataFrame) -> Outlook:
         min(bounds, default=None),
         max(bounds, default=None),
         _never_above(history, config, disks),
-        _holds_up_to(config, disks, with_disk - set(history.trace.unordered)),
+        _holds_up_to(config, disks, set(history.trace.unordered)),
     )
 
 
-def _holds_up_to(config: Config, disks: pl.DataFrame, read: set[int]) -> int | None:
+def _holds_up_to(config: Config, disks: pl.DataFrame, unordered: set[int]) -> int | None:
     """Highest end that, with the disks that were not read or have no snapshot, a quorum reaches; None: any zxid may be on one.
 
     A committed write above it was on disks that are gone: what becomes of it depends on who starts.
     """
     ends = {
-        row["server"]: row["last_zxid"] for row in disks.iter_rows(named=True) if row["base_zxid"] is not None and row["server"] in read
+        row["server"]: row["last_zxid"]
+        for row in disks.iter_rows(named=True)
+        if row["base_zxid"] is not None and row["server"] not in unordered
     }
     unknown = config.voters - ends.keys()
     if not config.voters or config.is_quorum(unknown):
