@@ -21,6 +21,7 @@ PROVED = {
     DIFFERS: "it does NOT match the digest that its last record stored: this is not the tree its leader had",
     UNPROVED: "no stored digest to compare it with",
 }
+VALUES = ("old_value", "new_value")
 VALUE_SHOWN = 100
 """Characters of a value on a screen; JSON has all of it."""
 CHANGES = ("zxid", "time", "op", "path", "session", "client", "old_len", "new_len", "version", "fate", "on")
@@ -64,10 +65,10 @@ def history(trace: Trace, path: str, changes: pl.DataFrame, window: Window, *, v
     """Every change of a path with the fate of the write."""
     shown = window.narrow(changes)
     document = trees.history(trace, path, shown, changes.height - shown.height, values=values)
-    keys = (*CHANGES, *(["old_value", "new_value"] if values else []))
-    blocks = (
-        [_grid(f"Changes of {path}", document["changes"], keys)] if shown.height else [Sentence(f"No record that was read changes {path}.")]
-    )
+    keys = (*CHANGES, *(VALUES if values else ()))
+    title = f"Changes of {wording.plain(path)}"
+    rows = [row | {key: (row[key] or "")[:VALUE_SHOWN] for key in VALUES if key in row} for row in document["changes"]]
+    blocks = [_grid(title, rows, keys)] if rows else [Sentence(f"No record that was read changes {path}.")]
     return View(document, "changes", blocks, shown)
 
 

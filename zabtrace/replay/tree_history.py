@@ -61,7 +61,10 @@ def changes(trace: Trace, path: str, *, below: bool = False, values: bool = Fals
     known = found.join(places, on=["source", "offset"], how="left", maintain_order="left")
     once = known.unique(subset=["zxid", "payload_hash", "path", "op", "change"], keep="first", maintain_order=True)
     joined = once.join(_holders(trace), on=["zxid", "payload_hash"], how="left").join(clients(trace), on="session", how="left")
-    return schema.conform(schema.CHANGES, joined).sort("zxid", "payload_hash", maintain_order=True)
+    nobody = pl.lit([], dtype=pl.List(pl.Int64))
+    return schema.conform(schema.CHANGES, joined.with_columns(pl.col("on").fill_null(nobody))).sort(
+        "zxid", "payload_hash", maintain_order=True
+    )
 
 
 def _holders(trace: Trace) -> pl.DataFrame:
