@@ -1,14 +1,20 @@
 """JUnit XML: a case per claim, and nothing open or lost that looks green."""
 
+import io
+import re
+import sys
+import types
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import incident
 import polars as pl
 import pytest
 
 from zabtrace import cli, schema
+from zabtrace.clients import row_of
 from zabtrace.fates.judgement import FATES, VERDICTS, Judgement
 from zabtrace.render.junit import junit
 from zabtrace.replay.history import History
@@ -102,3 +108,54 @@ def test_the_command(samples, capsys, tmp_path, history_of: Callable[[str], Hist
     assert results(root, "writes") == [("152 writes survived", "passed"), ("0x100000061..0x10000006c (12): truncated", "passed")]
     assert ("12 unanswered writes: did not", "passed") in results(root, "clients")
     assert capsys.readouterr().out == ""
+
+
+# ---------------------------------------------------------------- the recipe
+RECIPE = (Path(__file__).parent.parent / "docs" / "ci-recipe.md").read_text()
+
+
+@pytest.fixture
+def recorder(monkeypatch) -> dict[str, object]:
+    """The recorder of the recipe, with stand-ins for the client library."""
+    modules = {
+        "kazoo": (),
+        "kazoo.client": ("KazooClient",),
+        "kazoo.exceptions": ("KazooException", "ConnectionLoss", "SessionExpiredError", "NodeExistsError"),
+        "kazoo.handlers": (),
+        "kazoo.handlers.threading": ("KazooTimeoutError",),
+    }
+    base = type("KazooException", (Exception,), {})
+    for module, classes in modules.items():
+        stand_in = types.ModuleType(module)
+        for name in classes:
+            setattr(stand_in, name, base if name == "KazooException" else type(name, (base,), {}))
+        monkeypatch.setitem(sys.modules, module, stand_in)
+    (code,) = re.findall(r"^```python\n(.+?)^```", RECIPE, re.MULTILINE | re.DOTALL)
+    names: dict[str, object] = {}
+    exec(code, names)  # noqa: S102  the documentation's own code
+    return names
+
+
+@pytest.mark.parametrize(("error", "outcome"), [(None, "acknowledged"), ("ConnectionLoss", "unknown"), ("NodeExistsError", "refused")])
+def test_the_recorder_of_the_recipe_writes_what_is_read(recorder, error, outcome):
+    class Client:
+        client_id = (0x100000D8C2B0000, b"")
+
+        def create(self, path, data, include_data):
+            if error:
+                raise getattr(sys.modules["kazoo.exceptions"], error)
+            return path, types.SimpleNamespace(mzxid=0x100000005, version=0)
+
+    out = io.StringIO()
+    recorder["record"](out, "client-1", Client(), "create", "/a", b"x")
+    row = row_of(out.getvalue().encode())
+    assert (row["outcome"], row["session"], row["data"], row["path"]) == (outcome, 0x100000D8C2B0000, "x", "/a")
+    assert row["zxid"] == (0x100000005 if error is None else None)
+    assert row["start"] <= row["end"]
+
+
+def test_the_recipe_names_the_exit_codes_and_options_that_exist():
+    assert dict(re.findall(r"^\| (\d) \| ([a-z ]+)", RECIPE, re.MULTILINE)).keys() == {"0", "1", "2", "3", "4"}
+    options = set(re.findall(r" (--[a-z]+)", " ".join(re.findall(r"^ *zabtrace verify .*$", RECIPE, re.MULTILINE))))
+    assert options == {"--before", "--clients", "--format"}
+    assert options <= {name for option in cli.zabtrace.commands["verify"].params for name in option.opts}
