@@ -9,7 +9,7 @@ import polars as pl
 
 from zabtrace.fates.committed import Proof, proofs
 from zabtrace.fates.cuts import Cut, cuts, established
-from zabtrace.fates.never import End, ends
+from zabtrace.fates.never import End, Readings, ends
 from zabtrace.fates.outlook import Outlook, outlook
 from zabtrace.replay.disks import chains
 from zabtrace.replay.history import History
@@ -27,12 +27,14 @@ class Case:
     cuts: Mapping[int, Cut]
     proofs: tuple[Proof, ...]
     ends: tuple[End, ...]
+    read: Readings
     outlook: Outlook
 
 
 def build_case(history: History, since: int | None = None) -> Case:
     """Work out cuts, proofs and epoch ends."""
     chain = chains(history.trace, _led(history), _imported(history))
+    read = Readings(history, chain)
     epochs = established(history)
     cut = cuts(history, chain, epochs)
     newest = history.disks.filter((pl.col("copy") == 0) | pl.col("server").is_in(list(history.trace.unordered))).select("server", "copy")
@@ -43,7 +45,8 @@ def build_case(history: History, since: int | None = None) -> Case:
         tuple(epochs),
         cut,
         tuple(proofs(history, chain)),
-        tuple(ends(history, chain, epochs, since)),
+        tuple(ends(read, epochs, since)),
+        read,
         outlook(history, newest),
     )
 

@@ -119,7 +119,7 @@ def _weak(case: Case) -> pl.Expr:
     thresholds: dict[int, int | None] = {}
     tops: dict[int, dict[int, int]] = {}
     for f, e in pairwise(case.epochs):
-        tops[f] = first_tops(case.history, f, e)
+        tops[f] = first_tops(case.read, f, e)
         config = case.history.config_at(max(tops[f].values(), default=None))
         thresholds[f] = next(
             (t for t in sorted(tops[f].values()) if not config.is_quorum(config.voters - {v for v, top in tops[f].items() if top <= t})),
@@ -134,7 +134,7 @@ def _never(case: Case, rows: pl.DataFrame) -> pl.Expr:
     expression = pl.lit(False)
     pairs = rows.filter(pl.col("discarded_by").is_not_null()).select("epoch", "discarded_by").unique().iter_rows()
     for f, e in pairs:
-        end = known.get((f, e)) or end_of(case.history, case.chains, f, e)
+        end = known.get((f, e)) or end_of(case.read, f, e)
         if end.never_above is not None:
             expression = expression | ((pl.col("epoch") == f) & (pl.col("discarded_by") == e) & (pl.col("zxid") > end.never_above))
     for f, threshold in case.outlook.never_above.items():

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import polars as pl
@@ -36,13 +37,58 @@ class End:
     voters_known: bool
 
 
-def end_of(history: History, chains: pl.DataFrame, f: int, successor: int) -> End:
+@dataclass(frozen=True)
+class Readings:
+    """The chains of all copies, and what the servers' own lines say of their positions; each looked up once."""
+
+    history: History
+    chains: pl.DataFrame
+
+    @cached_property
+    def of(self) -> dict[int, pl.DataFrame]:
+        """The chains per server."""
+        return {key[0]: rows for key, rows in self.chains.partition_by("server", as_dict=True).items()}
+
+    @cached_property
+    def votes(self) -> pl.DataFrame:
+        """Each server's first vote of every LOOKING interval, for itself."""
+        return self.history.trace.events("fle_new_election").drop_nulls("zxid").select("server", "time", "zxid")
+
+    @cached_property
+    def regressed(self) -> frozenset[int]:
+        """Servers whose vote once fell behind their own earlier words: their disks were wiped, or put back to an older state."""
+        places = self.history.trace.events("fle_new_election", "snapshot_start", "learner_trunc", "learner_snap")
+        fallen = {key[0] for key, rows in places.partition_by("server", as_dict=True).items() if _falls(rows)}
+        own = (pl.col("sid") == pl.col("server")) & (pl.col("leader") == pl.col("server")) & (pl.col("state") == "LOOKING")
+        epochs = self.history.trace.events("fle_notification_received").filter(own & pl.col("peer_epoch").is_not_null())
+        behind = epochs.filter((pl.col("peer_epoch").diff() < 0).over("server"))
+        return frozenset(fallen | set(behind.get_column("server").to_list()))
+
+
+def _falls(rows: pl.DataFrame) -> bool:
+    """Does a vote lie behind an earlier position, without a TRUNC or SNAP between?
+
+    epoch<<32 is a leader's position in memory only: after a restart it votes with its last record (ZKDatabase.loadDataBase).
+    """
+    top = -1
+    for kind, zxid in rows.select("kind", "zxid").iter_rows():
+        if zxid is None or kind in ("learner_trunc", "learner_snap"):
+            top = -1
+        elif kind == "fle_new_election" and zxid < top:
+            return True
+        elif counter(zxid):
+            top = max(top, zxid)
+    return False
+
+
+def end_of(read: Readings, f: int, successor: int) -> End:
     """What the voters in force at the end of ``f`` had when ``successor`` began."""
-    last = chains.filter(epoch_of("zxid") == f).get_column("zxid").max()
+    history = read.history
+    last = read.chains.filter(epoch_of("zxid") == f).get_column("zxid").max()
     config = history.config_at(last if isinstance(last, int) else make(f, 0))
     tops: dict[int, int] = {}
     for server in sorted(config.voters):
-        top = _top(history, chains, server, f, successor)
+        top = _top(read, server, f, successor)
         if top is not None:
             tops[server] = top
     missing = tuple(sorted(config.voters - tops.keys()))
@@ -71,14 +117,14 @@ def _told(history: History, server: int, f: int) -> bool:
     return bool(history.roles.filter((pl.col("server") == server) & (pl.col("epoch") <= f)).height)
 
 
-def _top(history: History, chains: pl.DataFrame, server: int, f: int, successor: int) -> int | None:
+def _top(read: Readings, server: int, f: int, successor: int) -> int | None:
     """Last zxid that the server held when it left ``f``, or None where it was not read across that end."""
-    if _regressed(history, server):
+    if server in read.regressed:
         return None
-    own = chains.filter(pl.col("server") == server)
-    seen = _named_in(history, own, server, f)
-    shown = [_copy_top(history, own, server, copy, f, successor) for copy in own.get_column("copy").unique().to_list()]
-    known = [top for top in shown if top is not None] + _first_votes(history, server, f, successor)
+    own = read.of.get(server, read.chains.clear())
+    seen = _named_in(read, own, server, f)
+    shown = [_copy_top(read.history, own, server, copy, f, successor) for copy in own.get_column("copy").unique().to_list()]
+    known = [top for top in shown if top is not None] + _first_votes(read, server, f, successor)
     return max([*known, *seen]) if known else None
 
 
@@ -111,8 +157,12 @@ def _cut(history: History, server: int, copy: int, top: int, f: int, successor: 
 
 
 def _seen_before_cut(history: History, own: pl.DataFrame, server: int, copy: int, f: int, successor: int) -> bool:
-    """Is what was cut known: from an earlier copy that had not reached the successor, or from the position that the leader logged?"""
-    older = own.filter((pl.col("copy") > copy) & (epoch_of("zxid") == f))
+    """Is what was cut known: from a copy that was saved between ``f`` and the cut, or from the position that the leader logged?
+
+    A copy that had accepted no later epoch may be older than the end of ``f``: it does not show all that was cut.
+    """
+    left = history.disks.filter((pl.col("server") == server) & (pl.col("copy") > copy) & (pl.col("accepted_epoch") > f))
+    older = own.join(left, on=["server", "copy"], how="semi").filter(epoch_of("zxid") == f)
     told = history.syncs.filter(
         (pl.col("learner") == server)
         & pl.col("mode").str.contains("TRUNC")
@@ -122,31 +172,32 @@ def _seen_before_cut(history: History, own: pl.DataFrame, server: int, copy: int
     return bool(older.height or told.height)
 
 
-def _named_in(history: History, own: pl.DataFrame, server: int, f: int) -> list[int]:
+def _named_in(read: Readings, own: pl.DataFrame, server: int, f: int) -> list[int]:
     """Every zxid of ``f`` that the server is known to have held: records in any copy, snapshots, positions and votes in text."""
-    held = [own.filter(epoch_of("zxid") == f).get_column("zxid").max()]
-    held.append(history.trace.snapshots.filter((pl.col("server") == server) & (epoch_of("zxid") == f)).get_column("zxid").max())
-    held.append(history.syncs.filter((pl.col("learner") == server) & (epoch_of("learner_zxid") == f)).get_column("learner_zxid").max())
-    held.append(
-        history.trace.events("fle_new_election").filter((pl.col("server") == server) & (epoch_of("zxid") == f)).get_column("zxid").max()
+    named = (
+        (own, "server", "zxid"),
+        (read.history.trace.snapshots, "server", "zxid"),
+        (read.history.syncs, "learner", "learner_zxid"),
+        (read.votes, "server", "zxid"),
     )
-    return [int(z) for z in held if isinstance(z, int)]
+    held = [rows.filter((pl.col(who) == server) & (epoch_of(what) == f)).get_column(what).max() for rows, who, what in named]
+    return [z for z in held if isinstance(z, int)]
 
 
-def _first_votes(history: History, server: int, f: int, successor: int) -> list[int]:
+def _first_votes(read: Readings, server: int, f: int, successor: int) -> list[int]:
     """The server's first vote for itself after it left ``f``, where it names a zxid of ``f``."""
-    votes = history.trace.events("fle_new_election").filter((pl.col("server") == server) & pl.col("zxid").is_not_null())
-    served = history.roles.filter((pl.col("server") == server) & (pl.col("epoch") == f)).get_column("end").max()
-    later = history.roles.filter((pl.col("server") == server) & (pl.col("epoch") >= successor)).get_column("start").min()
-    if served is None or later is None or not covers_tail(history, server):
+    roles = read.history.roles.filter(pl.col("server") == server)
+    served = roles.filter(pl.col("epoch") == f).get_column("end").max()
+    later = roles.filter(pl.col("epoch") >= successor).get_column("start").min()
+    if served is None or later is None or not covers_tail(read.history, server):
         return []
-    first = votes.filter((pl.col("time") >= served) & (pl.col("time") <= later)).head(1).get_column("zxid").to_list()
-    return [z for z in first if epoch(z) == f]
+    between = (pl.col("server") == server) & (pl.col("time") >= served) & (pl.col("time") <= later)
+    return [z for z in read.votes.filter(between).head(1).get_column("zxid").to_list() if epoch(z) == f]
 
 
-def first_tops(history: History, f: int, successor: int) -> dict[int, int]:
+def first_tops(read: Readings, f: int, successor: int) -> dict[int, int]:
     """Per voter, its first vote for itself after ``f``: where its history ended. Voters without one are left out."""
-    votes = {server: _first_votes(history, server, f, successor) for server in sorted(history.config_at(make(f, 0)).voters)}
+    votes = {server: _first_votes(read, server, f, successor) for server in sorted(read.history.config_at(make(f, 0)).voters)}
     return {server: found[0] for server, found in votes.items() if found}
 
 
@@ -158,42 +209,24 @@ def covers_tail(history: History, server: int) -> bool:
     return len(parts) == 3 and parts[2] >= first_fixed.get((parts[0], parts[1]), 0)
 
 
-def _regressed(history: History, server: int) -> bool:
-    """Did its vote ever fall behind its own earlier words, without a TRUNC or SNAP between: a wiped disk, or one that was put back?
-
-    epoch<<32 is a leader's position in memory only: after a restart it votes with its last record (ZKDatabase.loadDataBase).
-    """
-    lines = history.trace.events("fle_new_election", "snapshot_start", "learner_trunc", "learner_snap").filter(pl.col("server") == server)
-    top = -1
-    for kind, zxid in lines.select("kind", "zxid").iter_rows():
-        if zxid is None or kind in ("learner_trunc", "learner_snap"):
-            top = -1
-        elif kind == "fle_new_election" and zxid < top:
-            return True
-        elif counter(zxid):
-            top = max(top, zxid)
-    own = (pl.col("server") == server) & (pl.col("sid") == server) & (pl.col("leader") == server) & (pl.col("state") == "LOOKING")
-    epochs = history.trace.events("fle_notification_received").filter(own).get_column("peer_epoch").drop_nulls()
-    return bool((epochs.diff() < 0).any())
-
-
-def ends(history: History, chains: pl.DataFrame, epochs: Sequence[int], since: int | None) -> list[End]:
+def ends(read: Readings, epochs: Sequence[int], since: int | None) -> list[End]:
     """Every epoch end that the verdict rests on: between established epochs, and the one before a log that begins with counter 1."""
-    first = chains.filter(pl.col("step") == "first").get_column("zxid").min()
-    found = [end_of(history, chains, f, e) for f, e in pairwise(epochs) if since is None or f >= epoch(since)]
+    first = read.chains.filter(pl.col("step") == "first").get_column("zxid").min()
+    found = [end_of(read, f, e) for f, e in pairwise(epochs) if since is None or f >= epoch(since)]
     if isinstance(first, int) and epochs and first == make(epochs[0], 1) and epochs[0] > 1 and since is None:
-        found.insert(0, _beginning(history, chains, epochs[0]))
+        found.insert(0, _beginning(read, epochs[0]))
     return found
 
 
-def _beginning(history: History, chains: pl.DataFrame, e: int) -> End:
+def _beginning(read: Readings, e: int) -> End:
     """The end before the first known epoch: voters that still have the empty snapshot of their first start had nothing before it.
 
     A wiped one has it too; that is why one of them may be silent.
     """
-    end = end_of(history, chains, e - 1, e)
-    empty = history.trace.snapshots.filter(pl.col("valid") & (pl.col("zxid") == 0) & (pl.col("copy") == 0)).get_column("server")
-    config = history.config_at(make(e, 0))
+    end = end_of(read, e - 1, e)
+    snapshots = read.history.trace.snapshots
+    empty = snapshots.filter(pl.col("valid") & (pl.col("zxid") == 0) & (pl.col("copy") == 0)).get_column("server")
+    config = read.history.config_at(make(e, 0))
     tops = {**dict.fromkeys(sorted(config.voters & set(empty.to_list())), 0), **end.tops}
     missing = tuple(sorted(config.voters - tops.keys()))
     return End(e - 1, e, tops, missing, never_above(config, tops, frozenset(tops)), bool(config.voters))
