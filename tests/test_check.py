@@ -128,6 +128,42 @@ def test_a_torn_tail_is_no_damage_and_a_flipped_bit_is(tmp_path: Path) -> None:
     assert second.missing == ()
 
 
+def test_a_torn_record_in_the_middle_is_a_hole_though_it_looks_like_a_crash(tmp_path: Path) -> None:
+    """A server skips the rest of the file without a word, and lacks what it acknowledged."""
+    torn = records(HISTORY[:3])[: -4096 - 20]
+    report = report_of(*three(tmp_path, logs={f"log.{A:x}": torn, f"log.{D:x}": records(HISTORY[3:])}), version="3.8.4")
+    second = next(one for one in report.servers if one.server == 2)
+    assert (second.would_start, [(gap.first, gap.last) for gap in second.missing]) == (True, [(C, C)])
+    assert "torn" in second.missing[0].why
+    assert outcomes(report)["no hole in the logs"] == VIOLATED
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "release", "missing", "outcome"),
+    [
+        (["snapshot.0", f"snapshot.{D:x}"], "3.8.0", [], HOLDS),  # directly below: it was received
+        (["snapshot.0", f"snapshot.{F:x}"], "3.8.0", [(C, D)], UNKNOWN),  # none was purged, so none was received
+        ([f"snapshot.{F:x}"], "3.8.0", [], UNKNOWN),  # it may have been purged
+        (["snapshot.0", f"snapshot.{F:x}"], "3.4.14", [], UNKNOWN),  # named later than it was sent
+    ],
+)
+def test_a_later_snapshot_does_not_explain_a_jump(
+    snapshots: list[str], release: str, missing: list[tuple[int, int]], outcome: str, tmp_path: Path
+) -> None:
+    files = dict.fromkeys(snapshots, BASE)
+    folder = three(tmp_path, logs={f"log.{A:x}": records([A, B]), f"log.{E:x}": records([E, F, G, H])}, snapshots=files)[0]
+    (tmp_path / "server-2" / "zookeeper.log").write_text(VERSION.format(f"{release}-abc"))
+    report = report_of(folder)
+    second = next(one for one in report.servers if one.server == 2)
+    assert [(gap.first, gap.last) for gap in second.missing] == missing
+    assert outcomes(report)["no hole in the logs"] == outcome
+
+
+def test_a_purged_snapshot_keeps_a_disagreement_unknown(tmp_path: Path) -> None:
+    report = report_of(*three(tmp_path, logs=ordered(*HISTORY[:5], E + 1, *HISTORY[5:]), snapshots={f"snapshot.{G:x}": BASE}))
+    assert outcomes(report)["histories agree"] == UNKNOWN
+
+
 def test_what_chopping_would_lose(tmp_path: Path) -> None:
     report = report_of(*three(tmp_path, logs={f"log.{A:x}": records(HISTORY[:5]), f"log.{F:x}": records([*HISTORY[5:], H + 1])}), chop=D)
     plan = next(one.chop for one in report.servers if one.server == 2)

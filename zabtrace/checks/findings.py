@@ -109,7 +109,7 @@ class Report:
         damaged = sum(row["harm"] == "data" for one in self.servers for row in one.damage)
         broken = [c.check for c in self.checks if c.finding.outcome == VIOLATED]
         parts = [f"server {', '.join(refusing)} would not start"] if refusing else []
-        parts += [f"{damaged} damaged places in data files"] if damaged else []
+        parts += [f"{damaged} damaged place{'s' * (damaged > 1)} in data files"] if damaged else []
         parts += [f"what does not hold: {', '.join(broken)}"] if broken else []
         if parts:
             return "; ".join(parts) + "."

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from zabtrace.checks.findings import UNKNOWN, VIOLATED, Checked, Finding, Witness, few, settled
-from zabtrace.checks.missing import holes, missing, sentence
+from zabtrace.checks.missing import doubtful, holes, missing, sentence
 from zabtrace.checks.scene import Scene, line, listed, record, span
 from zabtrace.replay.tree_digests import digests
 from zabtrace.zxid import epoch, text
@@ -147,7 +147,9 @@ def consecutive(scene: Scene) -> Finding:
                 found.append((told, record(row, f"{text(row['zxid'])} follows {text(row['previous'])}")))
     gaps = {server: missing(scene, server) for server in sorted(scene.disks)}
     named = [f"server {server} lacks {sentence(gap)}" for server, gap in gaps.items() if gap]
-    lacking = f"files are missing: {'; '.join(named)}. Look for them on the server and in backups." if named else scene.lacking()
+    open_ = [told for server in sorted(scene.disks) for told in doubtful(scene, server)]
+    lacking = f"no snapshot explains why {', '.join(open_)} is not in the log: it may have been purged." if open_ else scene.lacking()
+    lacking = f"files are missing: {'; '.join(named)}. Look for them on the server and in backups." if named else lacking
     return settled(found, _TOLD, "The logs have no hole that a received snapshot or purging does not explain.", lacking)
 
 

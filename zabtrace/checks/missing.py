@@ -13,11 +13,16 @@ import polars as pl
 
 from zabtrace.checks.findings import Missing
 from zabtrace.checks.scene import Scene, span
+from zabtrace.protocol.releases import among
 from zabtrace.replay.tree_digests import is_birth
 from zabtrace.zxid import counter, epoch, make, text
 
 KEPT = ("survived", "recovered")
 """Fates of writes that every later history has."""
+
+
+NAMES_EXACTLY = "3.5.5-"
+"""Releases that name a received snapshot after the last zxid it holds."""
 
 
 def missing(scene: Scene, server: int) -> tuple[Missing, ...]:
@@ -27,29 +32,56 @@ def missing(scene: Scene, server: int) -> tuple[Missing, ...]:
 
 
 def holes(scene: Scene, server: int) -> Iterator[tuple[Missing, Mapping[str, Any]]]:
-    """Holes between two records, each with the record behind it; those that a damaged place explains are left to it."""
+    """Holes between two records that nothing explains, each with the record behind it."""
+    for row in _jumps(scene, server):
+        if row["step"] == "hole" or _nothing_received(scene, server, row):
+            yield Missing(row["first"], row["zxid"] - 1, _why(scene, row)), row
+
+
+def doubtful(scene: Scene, server: int) -> list[str]:
+    """Jumps that only a snapshot could explain which is not there, and may have been purged."""
+    jumps = [row for row in _jumps(scene, server) if row["step"] != "hole" and not _nothing_received(scene, server, row)]
+    return [f"{span(row['first'], row['zxid'] - 1)} of server {server}" for row in jumps]
+
+
+def _jumps(scene: Scene, server: int) -> Iterator[dict[str, Any]]:
+    """Records with others missing before them (from ``first`` on), which no snapshot directly below them and no text explains."""
     own = scene.chains.filter(pl.col("server") == server)
     before = own.with_columns(last_source=pl.col("source").shift(1), last_offset=pl.col("offset").shift(1))
-    for row in before.filter(pl.col("step") == "hole").iter_rows(named=True):
-        first = row["previous"] + 1 if epoch(row["previous"]) == epoch(row["zxid"]) else make(epoch(row["zxid"]), 1)
+    inexact = (pl.col("step") == "import") & (pl.col("import_zxid") != pl.col("zxid") - 1)
+    for row in before.filter((pl.col("step") == "hole") | inexact).iter_rows(named=True):
+        first = row["previous"] + 1 if epoch(row["previous"]) == row["epoch"] else make(row["epoch"], 1)
         elsewhere = own.filter(pl.col("zxid").is_between(first, row["zxid"] - 1)).height  # out of order, not missing
-        if elsewhere < row["zxid"] - first and not _damaged(scene, row):
-            why = (
-                f"the record of {text(row['zxid'])} follows that of {text(row['previous'])}, and no snapshot that this server may have "
-                f"received lies between them: a file between {row['last_source']} and {row['source']} is missing"
-                if row["last_source"] != row["source"]
-                else f"in {row['source']} the record of {text(row['zxid'])} follows that of {text(row['previous'])}"
-            )
-            yield Missing(first, row["zxid"] - 1, why), row
+        told = row["step"] == "import" and scene.received_snapshot(server, row["epoch"])
+        if elsewhere < row["zxid"] - first and not told and not _damaged(scene, row, "data"):
+            yield {**row, "first": first}
 
 
-def _damaged(scene: Scene, row: Mapping[str, Any]) -> bool:
+def _nothing_received(scene: Scene, server: int, row: Mapping[str, Any]) -> bool:
+    """Is a received snapshot excluded: none was purged, and the release writes nothing again that a snapshot holds?
+
+    3.4 and 3.5.0 to 3.5.4 name the snapshot after a later zxid than it is sent for (zab-semantics 4.3).
+    """
+    kept = scene.history.trace.snapshots.filter((pl.col("server") == server) & (pl.col("copy") == 0))["zxid"].min()
+    known = scene.versions(server)
+    return isinstance(kept, int) and kept <= row["previous"] and bool(known) and all(among(v, NAMES_EXACTLY) for v in known)
+
+
+def _why(scene: Scene, row: Mapping[str, Any]) -> str:
+    follows = f"the record of {text(row['zxid'])} follows that of {text(row['previous'])}"
+    if row["last_source"] == row["source"]:
+        return f"in {row['source']} {follows}"
+    torn = f"; {row['last_source']} ends with a torn record" if _damaged(scene, row, "tail") else ""
+    none = "no snapshot that this server may have received lies between them"
+    return f"{follows}, and {none}: between {row['last_source']} and {row['source']} something is missing{torn}"
+
+
+def _damaged(scene: Scene, row: Mapping[str, Any], harm: str) -> bool:
     """Does a damaged place lie between the two records?"""
+    apart = row["last_source"] != row["source"]
     behind = (pl.col("source") == row["last_source"]) & (pl.col("offset") > row["last_offset"])
-    until = pl.lit(value=True) if row["last_source"] != row["source"] else pl.col("offset") < row["offset"]
-    early = (pl.col("source") == row["source"]) & (pl.col("offset") < row["offset"]) & (row["last_source"] != row["source"])
-    harmful = pl.col("harm").is_in(["data", "tail"])
-    return not scene.history.trace.damage.filter(harmful & ((behind & until) | early)).is_empty()
+    until = (pl.col("source") == row["source"]) & (pl.col("offset") < row["offset"])
+    return not scene.history.trace.damage.filter((pl.col("harm") == harm) & (behind | until if apart else behind & until)).is_empty()
 
 
 def _before_the_first(scene: Scene, server: int, own: pl.DataFrame) -> Iterator[Missing]:

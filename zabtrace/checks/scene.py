@@ -77,6 +77,9 @@ class Scene:
             return "no record of a transaction log was read."
         if not self.history.config_at().voters:
             return "nothing names the voters: give zoo.cfg."
+        hidden = sorted({row["server"] for row in self.passed_over if not row["certain"]})
+        if hidden:
+            return f"{listed(hidden)} may have received a snapshot that was purged since: a text log would tell."
         holed = self.history.trace.damage.filter((pl.col("copy") == 0) & (pl.col("harm") == "data"))
         return f"{holed.item(0, 'source')} is damaged." if holed.height else None
 
@@ -97,13 +100,24 @@ class Scene:
         ``passer`` goes directly to ``beyond``, the first record of the epoch ``entered``, in which ``server`` has records too. Left
         out where the server may have received a snapshot unseen, which hides the record.
         """
+        return [row for row in self.passed_over if row["certain"]]
+
+    @cached_property
+    def passed_over(self) -> list[dict[str, Any]]:
+        """The same, with those that an unseen snapshot may hide: ``certain`` tells."""
         live = self.live
         present = set(live.select("server", "epoch").unique().iter_rows())
         return [
-            {**row, "passer": jump["server"], "entered": jump["epoch"], "beyond": jump["zxid"]}
+            {
+                **row,
+                "passer": jump["server"],
+                "entered": jump["epoch"],
+                "beyond": jump["zxid"],
+                "certain": self.sent_no_snapshot(row["server"], jump["epoch"]),
+            }
             for jump in live.filter(pl.col("step") == "epoch").iter_rows(named=True)
             for row in self._passed_over(jump).iter_rows(named=True)
-            if (row["server"], jump["epoch"]) in present and self.sent_no_snapshot(row["server"], jump["epoch"])
+            if (row["server"], jump["epoch"]) in present
         ]
 
     def _passed_over(self, jump: Mapping[str, Any]) -> pl.DataFrame:
@@ -111,6 +125,11 @@ class Scene:
         between = self.live.filter(pl.col("zxid").is_between(jump["previous"], jump["zxid"], closed="none"))
         own = between.filter(pl.col("server") == jump["server"])
         return between.join(own, on=["zxid"], how="anti")
+
+    def received_snapshot(self, server: int, epoch: int) -> bool:
+        """Does a text log tell that this server was sent a snapshot in that epoch?"""
+        told = (pl.col("learner") == server) & (pl.col("epoch") == epoch) & (pl.col("mode") == SENT_SNAPSHOT)
+        return not self.history.syncs.filter(told).is_empty()
 
     def versions(self, server: int) -> set[str]:
         """Releases this server ran, as its logs tell."""
