@@ -38,6 +38,10 @@ COLUMNS = {
     "syncs": _columns(
         "epoch, time, learner, leader, mode, from=learner_zxid, to=to_zxid, truncated to=truncated_to, discarded=gone, why, shown by=place"
     ),
+    "phases": _columns(
+        "id, clock of=clock, detection=detection_ms, closing=closing_ms, election=election_ms, discovery=discovery_ms, "
+        "synchronization=synchronization_ms, first commit=first_commit_ms, why"
+    ),
     "losses": _columns("time, server, lost, what, cause, shown by=shown_by"),
     "clocks": _columns("server, against, ahead by=ahead, shown by=shown_by"),
     "findings": _columns("what, why, shown by=shown_by"),
@@ -57,6 +61,7 @@ TOLD = {
     "elections": ("why",),
     "epochs": ("rolls_over", "ended_by"),
     "syncs": ("why", "place"),
+    "phases": ("why",),
     "losses": ("what", "cause", "shown_by"),
     "clocks": ("shown_by",),
     "findings": ("why", "shown_by"),

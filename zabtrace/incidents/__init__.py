@@ -8,11 +8,13 @@ import polars as pl
 
 from zabtrace import schema
 from zabtrace.incidents import clocks, conformance
+from zabtrace.incidents.accounts import Account, accounts
 from zabtrace.incidents.losses import losses
+from zabtrace.incidents.phases import Phases, phases
 from zabtrace.incidents.scene import Scene
 from zabtrace.replay.history import History
 
-__all__ = ["Incidents", "incidents", "offsets"]
+__all__ = ["Incidents", "Told", "incidents", "offsets", "told"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,22 @@ def incidents(history: History) -> Incidents:
     found = [*conformance.findings(scene), *clocks.findings(scene, spans)]
     apart = clocks.table(spans)
     return Incidents(losses(scene, apart), apart, schema.frame(schema.FINDINGS, [one._asdict() for one in found]))
+
+
+@dataclass(frozen=True)
+class Told:
+    """Elections in detail, by their number in ELECTIONS."""
+
+    accounts: dict[int, list[Account]] = field(default_factory=dict)
+    phases: dict[int, Phases] = field(default_factory=dict)
+
+
+def told(history: History) -> Told:
+    """Each server's account of each election, and where the time of each outage went; empty where no server's log was read."""
+    if history.terms is None:
+        return Told()
+    scene = Scene(history, history.terms)
+    return Told(accounts(scene), phases(scene, clocks.table(clocks.pair_spans(scene))))
 
 
 def offsets(history: History) -> dict[int, float]:

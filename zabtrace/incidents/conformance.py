@@ -12,10 +12,10 @@ from itertools import pairwise
 
 from zabtrace import zxid
 from zabtrace.incidents.findings import Finding
-from zabtrace.incidents.scene import Evidence, Scene
+from zabtrace.incidents.scene import Evidence, Scene, order_of
 from zabtrace.incidents.syncing import sync_modes
 from zabtrace.protocol.quorum import Config
-from zabtrace.protocol.vote import Vote, wins
+from zabtrace.protocol.vote import wins
 from zabtrace.replay.ballots import Ballot, Notice
 from zabtrace.replay.roles import Interval
 from zabtrace.replay.terms import Term
@@ -28,11 +28,6 @@ def findings(scene: Scene) -> Iterator[Finding]:
     """What every rule finds."""
     for rule in RULES:
         yield from rule(scene)
-
-
-def vote_of(ballot: Ballot) -> Vote | None:
-    """A ballot in the order of votes; None where it names no peerEpoch (before 3.4)."""
-    return None if ballot.peer_epoch is None else Vote(ballot.peer_epoch, ballot.zxid, ballot.leader)
 
 
 def _voting(scene: Scene) -> Iterator[tuple[Interval, list[Notice]]]:
@@ -83,7 +78,7 @@ def _fall(scene: Scene, first: Ballot, before: Ballot, after: Ballot) -> str | N
     if after.round < before.round:
         return "a round never falls while a server is looking"
     base = first if after.round > before.round else before
-    mine, new = vote_of(base), vote_of(after)
+    mine, new = order_of(base), order_of(after)
     if mine is None or new is None or new == mine:
         return None
     if any(wins(new, mine, config.weight(new.sid)) for config in scene.configs or (Config(),)):
@@ -160,11 +155,11 @@ def winners_are_best(scene: Scene) -> Iterator[Finding]:
             or _joined(scene, interval, seen, candidate)
         ):
             continue
-        final = vote_of(own[-1].ballot)
+        final = order_of(own[-1].ballot)
         for notice in seen:
             if notice.state != "LOOKING" or notice.ballot.round != own[-1].ballot.round or final is None:
                 continue
-            new = vote_of(notice.ballot)
+            new = order_of(notice.ballot)
             if (
                 new is None
                 or new <= final

@@ -9,6 +9,7 @@ import polars as pl
 
 from zabtrace import documents, wording
 from zabtrace.documents import stories as told
+from zabtrace.documents.accounts import detailed
 from zabtrace.documents.window import Window
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import Judgement
@@ -41,7 +42,7 @@ def argument(history: History, judgement: Judgement, number: int) -> View:
 
 def elections(history: History, window: Window) -> View:
     """Election rounds."""
-    document = documents.elections(history, window)
+    document = detailed(documents.elections(history, window), history)
     return View(document, "elections", screens.elections(document), window.narrow(history.elections))
 
 

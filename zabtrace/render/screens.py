@@ -72,6 +72,7 @@ def elections(document: Document) -> list[Block]:
     return [
         *_none(rows, "No election was found: no server log shows one."),
         grid("Elections", "elections", rows),
+        grid("Where the time went, in ms", "phases", [{"id": row["id"], **row["phases"]} for row in rows if row.get("phases")]),
         grid("No write was possible", "unavailable", document["unavailable"]),
     ]
 

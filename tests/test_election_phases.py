@@ -1,0 +1,102 @@
+"""Elections in detail: what each server did with each notification, how long it took by its own lines, and where the time went."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from zabtrace import documents
+from zabtrace.documents.accounts import detailed
+from zabtrace.evidence import gather
+from zabtrace.incidents import Told, told
+from zabtrace.incidents.phases import NAMES
+from zabtrace.replay import replay
+from zabtrace.replay.history import History
+
+ROOT = Path(__file__).parent
+PAUSED = ROOT / "data" / "incidents" / "paused-3.8.0"
+SAMPLES = ROOT.parent / "sample_logs"
+
+
+@cache
+def history(folder: Path) -> History:
+    return replay(gather([str(path) for path in sorted(folder.glob("server-*"))]))
+
+
+@cache
+def found(folder: Path) -> Told:
+    return told(history(folder))
+
+
+def test_every_notification_of_a_round_is_told() -> None:
+    """Server 1 in the second election of an ensemble of three; the lines were read by hand."""
+    account = next(one for one in found(PAUSED).accounts[2] if one.server == 1)
+    assert [(step.sender, step.state, step.round, step.voted_for, step.did) for step in account.steps] == [
+        (1, "LOOKING", 2, 1, "its first vote"),
+        (2, "FOLLOWING", 1, 3, "says that 3 leads"),
+        (2, "LOOKING", 2, 2, "taken over: better by server id"),
+        (1, "LOOKING", 2, 2, "changed its vote to 2 by server id"),
+    ]
+    assert account.first_vote is not None
+    assert (account.first_vote.peer_epoch, account.first_vote.zxid) == (1, 0x100000035)
+    assert account.result == "FOLLOWING server 2"
+    assert account.why_none is None
+
+
+def test_a_lower_round_is_ignored_and_a_higher_one_taken() -> None:
+    """Server 2 of the recovered incident is new to the round in which server 1 has been alone."""
+    account = next(one for one in found(SAMPLES / "recovered-3.8.0").accounts[2] if one.server == 2)
+    told_of_1 = [step.did for step in account.steps if step.sender == 1]
+    assert told_of_1[0] == "a higher round: it goes on in round 2, and taken over: better by zxid"
+
+
+def test_times_are_those_of_the_lines() -> None:
+    """LOOKING 00:14:03,450, LEADING 00:14:03,664 on server 2."""
+    account = next(one for one in found(PAUSED).accounts[2] if one.server == 2)
+    assert account.ms == 214
+    assert account.logged_is == "as the lines show"
+    assert account.wait_ms is not None
+    assert 200 <= account.wait_ms <= 214
+
+
+def test_a_server_that_waits_alone_says_why() -> None:
+    """Server 1 looked alone for two seconds: its waits doubled, and the others' ports were closed."""
+    account = next(one for one in found(SAMPLES / "recovered-3.8.0").accounts[2] if one.server == 1)
+    assert account.took_longer == [400, 800, 1600]
+    assert account.unreachable == (2, 3, 4, 5)
+
+
+def test_where_the_time_went() -> None:
+    """The leader was stopped: its followers waited syncLimit * tickTime = 5 * 800 ms; then by the stamps of server 2."""
+    phases = found(PAUSED).phases[2]
+    assert phases.clock == 2
+    assert phases.ms["detection"] == 4000
+    assert phases.ms["closing"] == 8  # 03,442 to LOOKING 03,450
+    assert phases.ms["election"] == 214  # to LEADING 03,664
+    assert phases.ms["discovery"] == 122  # to "Synchronizing with Learner" 03,786
+    assert phases.ms["synchronization"] == 21  # to "Have quorum of supporters" 03,807
+    assert phases.ms["first_commit"] is None  # no transaction logs here
+
+
+@pytest.mark.parametrize("name", ["truncated-3.8.0", "recovered-3.8.0", "shadowed-3.9.3", "observer-3.6.3"])
+def test_phases_follow_each_other(name: str) -> None:
+    answer = detailed(documents.elections(history(SAMPLES / name)), history(SAMPLES / name))
+    for election in answer["elections"]:
+        assert [account["server"] for account in election["accounts"]] == sorted(account["server"] for account in election["accounts"])
+        for account in election["accounts"]:
+            places = [(step["source"], step["line"]) for step in account["steps"]]
+            assert all(one[1] < other[1] for one, other in pairwise(places) if one[0] == other[0])
+        phases = election["phases"]
+        if phases is not None:
+            values = [phases[f"{part}_ms"] for part in NAMES]
+            assert phases["known_ms"] == sum(value for value in values if value is not None)
+            assert all(value >= 0 for value in values if value is not None)
+            assert phases["election_ms"] is not None
+            assert phases["synchronization_ms"] is not None
+
+
+def test_without_logs_there_is_nothing_to_tell() -> None:
+    assert told(replay(gather([str(SAMPLES / "truncated-3.8.0" / "server-1" / "data")]))) == Told()

@@ -1,0 +1,64 @@
+"""What the elections' document says in addition: each server's account of each election, and where an outage's time went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zabtrace import wording, zxid
+from zabtrace.incidents import Told, told
+from zabtrace.incidents.accounts import Account, Step
+from zabtrace.incidents.phases import Phases
+from zabtrace.replay.history import History
+
+Document = dict[str, Any]
+
+
+def detailed(document: Document, history: History) -> Document:
+    """The document with ``accounts`` and ``phases`` in each of its elections."""
+    names = wording.Names.of(history.trace.servers)
+    found = told(history)
+    return {**document, "elections": [{**row, **_details(found, row["id"], names)} for row in document["elections"]]}
+
+
+def _details(found: Told, number: int, names: wording.Names) -> Document:
+    phases = found.phases.get(number)
+    return {
+        "accounts": [_account(account, names) for account in found.accounts.get(number, [])],
+        "phases": None if phases is None else _phases(phases, names),
+    }
+
+
+def _phases(phases: Phases, names: wording.Names) -> Document:
+    milliseconds = {f"{name}_ms": value for name, value in phases.ms.items()}
+    return {"clock": names.name(phases.clock), **milliseconds, "known_ms": phases.total, "rounds": phases.rounds, "why": phases.why}
+
+
+def _account(account: Account, names: wording.Names) -> Document:
+    first = account.first_vote
+    vote = None if first is None else {
+        "round": first.round, "voted_for": names.name(first.leader), "zxid": zxid.text(first.zxid), "peer_epoch": first.peer_epoch,
+        "comes_from": account.origin,
+    }  # fmt: skip
+    return {
+        "server": names.name(account.server),
+        "start": wording.moment(account.interval.start),
+        "end": wording.moment(account.interval.end),
+        "duration_ms": account.ms,
+        "logged_ms": account.logged_ms,
+        "logged_is": account.logged_is,
+        "first_vote": vote,
+        "steps": [_step(step, names) for step in account.steps],
+        "quorum_at": wording.moment(account.quorum_at),
+        "wait_ms": account.wait_ms,
+        "time_outs_ms": account.took_longer,
+        "unreachable": names.name(list(account.unreachable)),
+        "result": account.result,
+        "why_none": account.why_none,
+    }
+
+
+def _step(step: Step, names: wording.Names) -> Document:
+    return {
+        "time": wording.moment(step.time), "from": names.name(step.sender), "state": step.state, "round": step.round,
+        "voted_for": names.name(step.voted_for), "did": step.did, "source": step.source, "line": step.line,
+    }  # fmt: skip
