@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from record_bytes import LOG_HEADER, create, frame, log, payload, source
 
-from zabtrace.records import opcodes, read_txn_log, walk
+from zabtrace.records import opcodes, read_snapshot, read_txn_log, walk
 from zabtrace.records.txnlog import TxnLogRead
 
 ZXIDS = [1, 2, 3, 4, 5]
@@ -43,7 +43,8 @@ def test_a_log_torn_at_any_byte(tmp_path: Path, padding: int) -> None:
         last = STARTS[whole]
         left = WHOLE[last:cut].rstrip(b"\0")
         if cut < len(LOG_HEADER):
-            assert set(found.damage["harm"]) == ({"data"} if padding and cut < 4 else set() if padding else {"tail"})
+            padded = "data" if cut < 4 else "none" if cut < 8 else ""  # no magic; version 0; the rest of a header are zeros anyway
+            assert set(found.damage["harm"]) == ({padded} - {""} if padding else {"tail"})
             continue
         assert found.txns["zxid"].to_list() == ZXIDS[:whole]
         assert found.txns["checksum_ok"].all()
@@ -144,6 +145,29 @@ def test_a_whole_log_inside_sound_data_is_data(tmp_path: Path) -> None:
 def test_headers(tmp_path: Path, content: bytes, harm: list[str], ending: str) -> None:
     found = read(tmp_path, content)
     assert (found.damage["harm"].to_list(), found.file["ending"][0]) == (harm, ending)
+
+
+def test_files_of_version_1_are_named_as_such(tmp_path: Path) -> None:
+    """Before ZooKeeper 3.0: no header, no checksums; layouts from UpgradeSnapShotV1 of 3.4."""
+    record = create(1)
+    old = struct.pack(">i", len(record)) + record + b"B"
+    found = read(tmp_path, old + old + bytes(100))
+    assert [reason[:33] for reason in found.damage["reason"]] == ["a transaction log of version 1, f"]
+    assert found.txns.is_empty()
+    assert "log begins with 5a4b4c47" in read(tmp_path, b"abcd" + old).damage["reason"][0]
+    tree = struct.pack(">i", 1) + struct.pack(">qi", 7, 1) + struct.pack(">iii", 0, -1, -1) + bytes(64) + b"\0\0\0\1/"
+    assert "of version 1, from before" in read_snapshot(source(tmp_path, tree, "snapshot.1")).damage["reason"][0]
+    assert "begins with 5a4b534e" in read_snapshot(source(tmp_path, tree[:-1], "snapshot.1")).damage["reason"][0]
+
+
+def test_any_changed_bit_of_the_file_header_is_found(tmp_path: Path) -> None:
+    content = bytearray(WHOLE + bytes(64))
+    for bit in range(16 * 8):
+        content[bit // 8] ^= 1 << bit % 8
+        found = read(tmp_path, bytes(content))
+        content[bit // 8] ^= 1 << bit % 8
+        assert found.damage["harm"].to_list() == (["data"] if bit < 32 else ["none"]), bit
+        assert found.txns["zxid"].to_list() == ZXIDS
 
 
 def test_a_name_that_is_not_the_first_record(tmp_path: Path) -> None:

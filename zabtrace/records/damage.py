@@ -30,12 +30,19 @@ _COMPARE = "Compare with the other servers' logs of this range before this serve
 _CRASH = "Nothing, if the server crashed: a record that was not written whole was never acknowledged by this server."
 _OLDER = "The server takes an older snapshot and replays the logs since then: keep both."
 _FOREIGN = "Tell which ZooKeeper release or fork wrote it."
+_UPGRADE = "Let UpgradeMain of a release that still has it (org.apache.zookeeper.server.upgrade) convert a copy."
 _COPY = "Copy the file again from the server; if it is like that there, the server ignores or refuses it."
 
 KINDS: dict[str, Kind] = {
     "empty_file": Kind("tail", "the file has 0 bytes, a header needs 16", "Delete it there: before 3.9.3 no server starts with it."),
     "short_header": Kind("tail", "the file header needs 16 bytes, present {present}", "Delete it there: no server starts with it."),
     "log_magic": Kind("data", "the magic is {found}, a transaction log begins with 5a4b4c47 (ZKLG): a server refuses to start", _COMPARE),
+    "log_version_1": Kind("data", "a transaction log of version 1, from before ZooKeeper 3.0: nothing was read from it", _UPGRADE),
+    "odd_header": Kind(
+        "none",
+        "the file header says version {version}, dbid {dbid}; servers write 2 and 0, and look at neither",
+        "Nothing: it is read all the same.",
+    ),
     "name": Kind("none", "the file's name says {name}, its first record is {first}", "Find out whether it was renamed or cut by hand."),
     "unknown_type": Kind("none", "{count} records of op code {code}, which releases 3.4 to 3.9 do not write", _FOREIGN),
     "checksum": Kind(
@@ -52,6 +59,7 @@ KINDS: dict[str, Kind] = {
     "many": Kind("data", "{count} further damaged places are not listed", _COMPARE),
     "empty_snapshot": Kind("data", "the file has 0 bytes, a snapshot's header needs 16", _OLDER),
     "snapshot_magic": Kind("data", "the magic is {found}, a snapshot begins with 5a4b534e (ZKSN)", _COPY),
+    "snapshot_version_1": Kind("data", "a snapshot of version 1, from before ZooKeeper 3.0: nothing was read from it", _UPGRADE),
     "snapshot_body": Kind("data", "the {part} does not fit: {why}", _OLDER),
     "snapshot_seal": Kind("data", "the seal of the {part} does not check: Adler-32 is {computed}, stored {stored}", _OLDER),
     "snapshot_rest": Kind("data", "{rest} bytes follow the seal of the nodes; 0, 21, 33 or 54 are possible", _OLDER),

@@ -6,6 +6,7 @@ Origin: FileTxnLog, FileSnap, SnapStream, Util, DataTree; checked against files 
 from __future__ import annotations
 
 import re
+import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,6 +53,27 @@ SECTIONS_BY_REST: dict[int, tuple[Section, ...]] = {
     sum(section.bytes + SEAL for section in sections): sections
     for sections in ((), (DIGEST_SECTION,), (LAST_ZXID_SECTION,), (DIGEST_SECTION, LAST_ZXID_SECTION))
 }
+
+TYPES_OF_VERSION_1 = (1, 2, 5, 7, -1, -10, -11)
+"""Op codes of releases before 3.0."""
+
+
+def is_version_1_log(data: memoryview) -> bool:
+    """Does it begin with a record as written before 3.0: int length, TxnHeader and body, end-of-record byte (UpgradeSnapShotV1.playLog)?"""
+    if len(data) < 4 + TXN_HEADER + 1:
+        return False
+    length, kind = struct.unpack_from(">i", data)[0], struct.unpack_from(">i", data, 4 + TXN_HEADER - 4)[0]
+    return TXN_HEADER <= length < len(data) - 4 and data[4 + length] == END_OF_RECORD and kind in TYPES_OF_VERSION_1
+
+
+def is_version_1_snapshot(data: memoryview) -> bool:
+    """Does it begin with sessions and the root, and end with the last path, as written before 3.0 (UpgradeSnapShotV1)?"""
+    if len(data) < 8 + len(END_OF_NODES) or data[-len(END_OF_NODES) :] != END_OF_NODES:
+        return False
+    (sessions,) = struct.unpack_from(">i", data)
+    root = 4 + 12 * sessions
+    return sessions >= 0 and root + 4 <= len(data) and bytes(data[root : root + 4]) == bytes(4)
+
 
 GZIP_MAGIC = b"\x1f\x8b"
 SNAPPY_MAGIC = b"\x82SNAPPY\x00"

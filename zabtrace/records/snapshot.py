@@ -20,7 +20,16 @@ from zabtrace import schema
 from zabtrace.grammar import jute
 from zabtrace.records import damage, digest, lanes, reference, snappy
 from zabtrace.records.columns import DTYPES, Bytes, Column, Cursor, Flags, Ints, Slices, every, numbers, only, texts
-from zabtrace.records.frames import END_OF_NODES, FILE_HEADER, SEAL, SECTIONS_BY_REST, SNAPPY_MAGIC, SNAPSHOT_MAGIC, name_zxid
+from zabtrace.records.frames import (
+    END_OF_NODES,
+    FILE_HEADER,
+    SEAL,
+    SECTIONS_BY_REST,
+    SNAPPY_MAGIC,
+    SNAPSHOT_MAGIC,
+    is_version_1_snapshot,
+    name_zxid,
+)
 from zabtrace.records.reference import MalformedError
 from zabtrace.source import BUFFER_LIMIT, Source
 
@@ -138,6 +147,8 @@ def _read_header(reading: _Reading) -> None:
     if not len(data):
         raise _BrokenError(damage.row("empty_snapshot", 0))
     if data[:4] != SNAPSHOT_MAGIC:
+        if is_version_1_snapshot(data):
+            raise _BrokenError(damage.row("snapshot_version_1", 0))
         raise _BrokenError(damage.row("snapshot_magic", 0, found=bytes(data[:4]).hex()))
     reading.at = FILE_HEADER
 

@@ -6,6 +6,8 @@ whose checksum is wrong is a row as well as damage where its body can be read, a
 
 from __future__ import annotations
 
+import mmap
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +19,16 @@ from zabtrace import schema, zxid
 from zabtrace.grammar import jute
 from zabtrace.records import bodies, damage, hashing, opcodes, walk
 from zabtrace.records.columns import Bytes, Cursor, Ints, gather, masked, numbers
-from zabtrace.records.frames import FILE_HEADER, LOG_MAGIC, RECORD_AROUND, RECORD_FRAME, TXN_HEADER, name_zxid
+from zabtrace.records.frames import (
+    FILE_HEADER,
+    FILE_VERSION,
+    LOG_MAGIC,
+    RECORD_AROUND,
+    RECORD_FRAME,
+    TXN_HEADER,
+    is_version_1_log,
+    name_zxid,
+)
 from zabtrace.source import Source
 
 CHUNK = 1 << 16
@@ -61,7 +72,7 @@ class TxnLog:
         self.walk = walk.Walk(self.data)
         self.rows = _header_damage(self.data)
         self.unlisted = 0
-        self.foreign = bool(self.rows)
+        self.foreign = bool(self.data[:4] != LOG_MAGIC)
         self.seen = _Seen()
         self.unknown: dict[int, tuple[int, int, int]] = {}
         """Op codes that no release writes: how many records, offset and zxid of the first."""
@@ -70,6 +81,7 @@ class TxnLog:
         buffer = np.frombuffer(self.data, dtype=np.uint8)
         for records in _batches(self.walk if len(self.data) > FILE_HEADER else ()):
             yield self._part(buffer, records)
+            _let_go(self.data, int(records.offset[0]), int(records.offset[-1]))
 
     def file(self) -> pl.DataFrame:
         """The row of TXN_FILES."""
@@ -119,6 +131,13 @@ class TxnLog:
             self.unknown[code] = (before + count, first[0], first[1])
 
 
+def _let_go(data: memoryview, begin: int, end: int) -> None:
+    """Tell the system that these bytes of a mapped file are read: else the whole file counts as memory of this process."""
+    mapped, page = data.obj, mmap.PAGESIZE
+    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED") and end // page > begin // page:
+        mapped.madvise(mmap.MADV_DONTNEED, begin // page * page, (end // page - begin // page) * page)
+
+
 @dataclass
 class _Seen:
     """What is known of the records read so far: how many the walk found and TXNS has, and the good ones among these."""
@@ -166,7 +185,10 @@ def _header_damage(data: memoryview) -> list[dict[str, Any]]:
         return [damage.row("empty_file", 0)]
     if len(data) < FILE_HEADER:
         return [damage.row("short_header", 0, present=len(data))]
-    return [] if data[:4] == LOG_MAGIC else [damage.row("log_magic", 0, found=bytes(data[:4]).hex())]
+    if data[:4] != LOG_MAGIC:
+        return [damage.row("log_version_1", 0)] if is_version_1_log(data) else [damage.row("log_magic", 0, found=bytes(data[:4]).hex())]
+    version, dbid = struct.unpack_from(">iq", data, 4)
+    return [] if (version, dbid) == (FILE_VERSION, 0) else [damage.row("odd_header", 4, version=version, dbid=dbid)]
 
 
 def _misnamed(name: str, first: int | None) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ _LENGTH = struct.Struct(">i")
 _ZXID = struct.Struct(">q")
 ZXID_AT = RECORD_FRAME + 12
 """Where a record's zxid lies: behind its frame, session and cxid."""
-SEGMENT = 64 << 20
+SEGMENT = 32 << 20
 """Bytes of a chain that are followed and checked at a time."""
 SEARCH_BLOCK, LARGEST_BLOCK = 1 << 12, 1 << 20
 MOST_BREAKS = 10_000
