@@ -173,8 +173,8 @@ def test_an_epoch_number_given_out_twice_decides_nothing() -> None:
 
 
 def test_servers_that_disagree_about_a_cut_diverge() -> None:
-    """That 1 ended at 1:5 its own snapshot confirms."""
-    judged = Incident({1: disk("1:1-5 / 2:1-3", "0:0 1:5", 2), 2: disk("1:1-7 / 2:1-3", "0:0", 2), 3: disk("1:1-5", "0:0", 1)}).judged()
+    """In one file nothing can be missing."""
+    judged = Incident({1: disk("1:1-5 2:1-3", "0:0", 2), 2: disk("1:1-7 / 2:1-3", "0:0", 2), 3: disk("1:1-5", "0:0", 1)}).judged()
     assert {z for z, f in fates(judged).items() if f == "diverged"} == {"1:6", "1:7"}
 
 

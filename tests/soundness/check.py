@@ -40,6 +40,7 @@ def wrong(e: Ensemble, shown: Shown, judged: Judgement) -> list[str]:
 def _problems(e: Ensemble, starts: Starts, txn: Txn, row: dict[str, object], twice: bool) -> Iterable[str]:
     kept, fate = e.truth.kept(txn), row["fate"]
     committed = txn in e.truth.committed
+    decided = committed or txn in e.truth.decided
     if e.truth.returned(txn):
         return
     if e.truth.numbered_twice:
@@ -61,7 +62,7 @@ def _problems(e: Ensemble, starts: Starts, txn: Txn, row: dict[str, object], twi
             yield "a start may still discard it"
         if fate == "pending" and starts.some_keep(txn):
             yield "a start may still keep it"
-    if row["committed"] == "yes" and not committed and not (kept is None and starts.all_keep(txn)):
+    if row["committed"] == "yes" and not decided and not (kept is None and starts.all_keep(txn)):
         yield "it was never committed"
     if row["committed"] == "no" and (committed or txn in e.truth.acked):
         yield "it was committed"

@@ -50,6 +50,8 @@ class Truth:
     epochs: list[Established] = field(default_factory=list)
     born: dict[Txn, int] = field(default_factory=dict)
     """Transaction -> number of established epochs when it was proposed."""
+    decided: set[Txn] = field(default_factory=set)
+    """On a quorum of disks with one currentEpoch when they were copied: committed in the sense of C1, whether COMMIT was sent or not."""
     tainted: set[Txn] = field(default_factory=set)
     """Effects of known bugs (4837, 2832, one record too many) keep these alive somewhere outside of any established history."""
 
@@ -450,6 +452,11 @@ class Ensemble:
     def copy_all(self) -> None:
         """Somebody copies every disk."""
         self.earlier.append({s: server.disk.copied() for s, server in self.servers.items()})
+        holders: dict[tuple[Txn, int | None], set[int]] = {}
+        for sid, server in self.servers.items():
+            for txn in server.disk.load()[0]:
+                holders.setdefault((txn, server.disk.current), set()).add(sid)
+        self.truth.decided |= {txn for (txn, _), sids in holders.items() if self.config.is_quorum(sids)}
 
     def finish(self) -> None:
         """Mark what a start would bring back though an established epoch discarded it."""

@@ -1,12 +1,17 @@
 """Clients: which transaction each write of a client history became, and what became of it.
 
-An acknowledged operation names its zxid. One without an answer is looked for among the records of its session: same kind of
-operation, same path, same data, and not the record of an acknowledged one. Clocks are not used.
+Strategy: an answer that names a zxid is believed. Every other operation is looked for among the records of its session: the same
+kind of operation, path (or numbered path, or member of a multi) and data, and not the record of an answered one. A session's requests are
+processed in the order in which they were sent (PrepRequestProcessor, one queue), so that an operation that began after another one
+was answered has a larger zxid, and one that was given up before the next began a smaller one: that is the only use of clocks, and they
+are of one client. What fits several records with different fates, or nobody's session, is not guessed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -27,6 +32,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 """What a client calls an operation (in lower case), and the records it can become."""
 SEQUENCE = r"\d{10}$"
+LARGEST = (1 << 63) - 1
 DID = ("survived", "recovered")
 DID_NOT = ("truncated", "shadowed", "pending", "lost")
 
@@ -52,80 +58,163 @@ def contradicted(trace: Trace) -> pl.Series:
     return pairs.group_by("zxid").agg(same=(pl.col("asked") == pl.col("session")).any()).filter(~pl.col("same")).get_column("zxid")
 
 
+@dataclass
+class Asked:
+    """What the answers are made from: the records that open operations can have become, by session, and who is known already."""
+
+    trace: Trace
+    fate_of: dict[int, str]
+    complete: bool
+    """No committed write can be unseen."""
+    records: pl.DataFrame
+    """Records of TXNS of the sessions concerned, with the paths of a multi's members in ``inside``."""
+    taken: set[int]
+    answered: pl.DataFrame
+    """Answered writes that name their zxid: session, zxid, start, end."""
+    seen: dict[int, str] = field(default_factory=dict)
+    """zxids that a read found on a znode, and where the client says so."""
+
+
 def rows(history: History, fates: pl.DataFrame, complete: bool) -> pl.DataFrame:
     """schema.CLIENTS: every write of the client histories with its outcome. ``complete``: no committed write can be unseen."""
-    trace = history.trace
-    writes = trace.client_ops.filter(pl.col("write"))
-    fate_of: dict[int, str] = dict(fates.select("zxid", "fate").iter_rows())
-    taken = set(acknowledged(trace).get_column("zxid").to_list())
+    writes = history.trace.client_ops.filter(pl.col("write"))
+    asked = _asked(history.trace, writes, fates, complete)
     found = []
     for op in writes.sort("source", "line").iter_rows(named=True):
-        answer = ANSWERS[op["outcome"]](trace, op, fate_of, taken, complete)
+        answer = ANSWERS[op["outcome"]](asked, op)
         found.append({"source": op["source"], "line": op["line"], "op": op["op"], "path": op["path"], **answer})
     return schema.frame(schema.CLIENTS, found)
 
 
-def _answered(trace: Trace, op: dict[str, object], fate_of: dict[int, str], taken: set[int], complete: bool) -> dict[str, object]:
-    zxid = op["zxid"]
-    if not isinstance(zxid, int):
-        return {"outcome": "happened", "zxid": None, "why": "The client was answered; its history names no zxid."}
-    return _judged(zxid, fate_of.get(zxid), "The client was answered")
+def _asked(trace: Trace, writes: pl.DataFrame, fates: pl.DataFrame, complete: bool) -> Asked:
+    known = writes.filter((pl.col("outcome") == "acknowledged") & pl.col("zxid").is_not_null()).select("session", "zxid", "start", "end")
+    open_ = writes.filter((pl.col("outcome") == "unknown") | ((pl.col("outcome") == "acknowledged") & pl.col("zxid").is_null()))
+    mine = pl.col("session").is_in(open_.get_column("session").drop_nulls().unique().to_list())
+    anyone = pl.lit(open_.get_column("session").null_count() > 0)
+    records = trace.txns.filter((mine | anyone) & ~pl.col("failed").fill_null(False))
+    records = records.unique(subset=["zxid"], keep="first", maintain_order=True).sort("zxid")
+    members = trace.ops.join(records.select("zxid"), on="zxid", how="semi").group_by("zxid").agg(inside=pl.col("path").drop_nulls())
+    reads = trace.client_ops.filter(~pl.col("write") & (pl.col("outcome") == "acknowledged"))
+    seen = {
+        zxid: f"{source}:{line}"
+        for name in ("czxid", "mzxid")
+        for zxid, source, line in reads.filter(pl.col(name).is_not_null()).select(name, "source", "line").iter_rows()
+    }
+    return Asked(
+        trace,
+        dict(fates.select("zxid", "fate").iter_rows()),
+        complete,
+        records.join(members, on="zxid", how="left", maintain_order="left"),
+        set(known.get_column("zxid").to_list()),
+        known,
+        seen,
+    )
 
 
-def _refused(trace: Trace, op: dict[str, object], fate_of: dict[int, str], taken: set[int], complete: bool) -> dict[str, object]:
+Answer = dict[str, object]
+
+
+def _answered(asked: Asked, op: dict[str, Any]) -> Answer:
+    if op["zxid"] is not None:
+        return _judged(asked, op["zxid"], "The client was answered")
+    return _looked_for(asked, op, "The client was answered without a zxid", answered=True)
+
+
+def _refused(asked: Asked, op: dict[str, Any]) -> Answer:
     return {"outcome": "did not", "zxid": op["zxid"], "why": f"The server refused it: {op['error']}."}
 
 
-def _unanswered(trace: Trace, op: dict[str, object], fate_of: dict[int, str], taken: set[int], complete: bool) -> dict[str, object]:
-    candidates = _candidates(trace, op, taken)
-    if not candidates and complete:
-        return {
-            "outcome": "did not",
-            "zxid": None,
-            "why": "No record of it exists, and the disks that were read hold every committed transaction.",
-        }
-    if not candidates:
-        return {
-            "outcome": "cannot tell",
-            "zxid": None,
-            "why": "No record of it was found, but not all disks that could hold one were read.",
-        }
-    zxid = candidates[0]
-    if len({fate_of.get(z) for z in candidates}) > 1:
-        return {"outcome": "cannot tell", "zxid": None, "why": f"{len(candidates)} records of its session fit, with different fates."}
-    taken.add(zxid)
-    return _judged(zxid, fate_of.get(zxid), "The client got no answer")
+def _unanswered(asked: Asked, op: dict[str, Any]) -> Answer:
+    return _looked_for(asked, op, "The client got no answer", answered=False)
 
 
-ANSWERS: dict[str, Callable[[Trace, dict[str, object], dict[int, str], set[int], bool], dict[str, object]]] = {
+ANSWERS: dict[str, Callable[[Asked, dict[str, Any]], Answer]] = {
     "acknowledged": _answered,
     "refused": _refused,
     "unknown": _unanswered,
 }
 
 
-def _judged(zxid: int, fate: str | None, start: str) -> dict[str, object]:
+def _looked_for(asked: Asked, op: dict[str, Any], start: str, *, answered: bool) -> Answer:
+    """The outcome of an operation whose zxid nobody names."""
+    candidates = _candidates(asked, op)
+    if not candidates:
+        return _unrecorded(asked, start, answered)
+    fates = {asked.fate_of.get(zxid) for zxid in candidates}
+    if op["session"] is None and not _only_one(asked, op, candidates):
+        return _open(f"{start}; {_records(len(candidates))}, but the history names no session to tell whose it is.")
+    if len(fates) > 1:
+        listed = ", ".join(text(zxid) for zxid in candidates[:3])
+        return _open(f"{start}; {_records(len(candidates))} ({listed}), with different fates.")
+    asked.taken.add(candidates[0])
+    return _judged(asked, candidates[0], start)
+
+
+def _records(number: int) -> str:
+    return "1 record fits" if number == 1 else f"{number} records fit"
+
+
+def _open(why: str) -> Answer:
+    return {"outcome": "cannot tell", "zxid": None, "why": why}
+
+
+def _unrecorded(asked: Asked, start: str, answered: bool) -> Answer:
+    if answered:
+        return _open(f"{start}, and no record that was read fits it.")
+    if asked.complete:
+        why = "No record of it exists, and the disks that were read hold every committed transaction."
+        return {"outcome": "did not", "zxid": None, "why": why}
+    return _open("No record of it was found, but not all disks that could hold one were read.")
+
+
+def _only_one(asked: Asked, op: dict[str, Any], candidates: list[int]) -> bool:
+    """Without a session: one record, with the data asked for, which no other operation of any history asks for."""
+    alike = (pl.col("path") == op["path"]) & (pl.col("data") == op["data"]) & pl.col("write")
+    return bool(op["data"]) and len(candidates) == 1 and asked.trace.client_ops.filter(alike).height == 1
+
+
+def _judged(asked: Asked, zxid: int, start: str) -> Answer:
+    fate = asked.fate_of.get(zxid)
     outcome = "happened" if fate in DID else "did not" if fate in DID_NOT else "cannot tell"
-    return {"outcome": outcome, "zxid": zxid, "why": f"{start}; its transaction {text(zxid)} is {fate or 'not judged'}."}
+    seen = f" A client read it: {asked.seen[zxid]}." if zxid in asked.seen else ""
+    return {"outcome": outcome, "zxid": zxid, "why": f"{start}; its transaction {text(zxid)} is {fate or 'not judged'}.{seen}"}
 
 
-def _candidates(trace: Trace, op: dict[str, object], taken: set[int]) -> list[int]:
+def _candidates(asked: Asked, op: dict[str, Any]) -> list[int]:
     """zxids of records that can be this operation, ascending."""
-    name, path = str(op["op"]).lower(), op["path"]
+    name = op["op"].lower()
     kinds = next((ops for family, ops in FAMILIES.items() if name.startswith(family)), ())
-    rows = trace.txns.filter(pl.col("op").is_in(list(kinds)) & ~pl.col("zxid").is_in(sorted(taken)) & ~pl.col("failed").fill_null(False))
+    low, high = _bounds(asked, op)
+    between = (pl.col("zxid") > low) & (pl.col("zxid") < high) & ~pl.col("zxid").is_in(sorted(asked.taken))
+    rows = asked.records.filter(pl.col("op").is_in(list(kinds)) & between)
     if op["session"] is not None:
         rows = rows.filter(pl.col("session") == op["session"])
-    if path is not None and name != "close":
-        rows = rows.filter(
-            (pl.col("path") == path)
-            | (pl.col("path").str.starts_with(str(path)) & pl.col("path").str.slice(len(str(path))).str.contains("^" + SEQUENCE))
-        )
-    rows = rows.unique(subset=["zxid"], keep="first", maintain_order=True).sort("zxid")
-    if op["data"] is not None and op["session"] is not None and name.startswith(("create", "set")) and not name.startswith("setacl"):
-        wanted = str(op["data"]).encode()
-        rows = rows.filter(pl.col("data_len").fill_null(0) == len(wanted))
-        return [
-            r["zxid"] for r in rows.iter_rows(named=True) if (trace.data(r["source"], r["data_offset"], r["data_len"]) or wanted) == wanted
-        ]
-    return rows.get_column("zxid").to_list()
+    if op["path"] is not None and name != "close":
+        rows = rows.filter(_at(str(op["path"])))
+    if op["data"] is None or not name.startswith(("create", "set")) or name.startswith("setacl"):
+        return rows.get_column("zxid").to_list()
+    wanted = op["data"].encode("utf-8", "surrogatepass")
+    rows = rows.filter(pl.col("data_len").fill_null(0) == len(wanted))
+    return [row["zxid"] for row in rows.iter_rows(named=True) if _data(asked.trace, row, wanted) == wanted]
+
+
+def _at(path: str) -> pl.Expr:
+    """Is it a write of this path, of a sequential znode of that name, or a multi with such a member?"""
+    numbered = pl.col("path").str.starts_with(path) & pl.col("path").str.slice(len(path)).str.contains("^" + SEQUENCE)
+    return ((pl.col("path") == path) | numbered | pl.col("inside").list.contains(path)).fill_null(False)
+
+
+def _data(trace: Trace, row: dict[str, Any], otherwise: bytes) -> bytes:
+    """The data of a record; where its file is not at hand the length has to do."""
+    found = trace.data(row["source"], row["data_offset"], row["data_len"])
+    return otherwise if found is None else found
+
+
+def _bounds(asked: Asked, op: dict[str, Any]) -> tuple[int, int]:
+    """Between which answered writes of its session it was sent: their zxids, both excluded."""
+    if op["session"] is None:
+        return -1, LARGEST
+    own = asked.answered.filter(pl.col("session") == op["session"])
+    low = None if op["start"] is None else own.filter(pl.col("end") < op["start"]).get_column("zxid").max()
+    high = None if op["end"] is None else own.filter(pl.col("start") > op["end"]).get_column("zxid").min()
+    return low if isinstance(low, int) else -1, high if isinstance(high, int) else LARGEST

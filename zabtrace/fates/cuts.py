@@ -194,7 +194,6 @@ def _passages(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> 
     before = pl.col("source").shift(1).over("server", "copy") != pl.col("source")
     crossings = chains.filter(before & pl.col("previous").is_not_null() & (pl.col("step") == "epoch"))
     crossed = set(crossings.select("server", "copy", "source").iter_rows())
-    named = set(history.trace.snapshots.select("server", "copy", "zxid").iter_rows())
     found = [
         CutSource(
             epoch(row["zxid"]),
@@ -206,7 +205,7 @@ def _passages(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> 
             None,
             row["offset"],
             f"the record of 0x{row['zxid']:x} directly follows that of 0x{row['previous']:x}",
-            (row["server"], row["copy"], row["source"]) in crossed and (row["server"], row["copy"], row["previous"]) not in named,
+            (row["server"], row["copy"], row["source"]) in crossed,
         )
         for row in rows.iter_rows(named=True)
     ]

@@ -42,7 +42,10 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
         yield f"The fate of {_count(open_fates, 'write')} cannot be told from what was read."
     unknown = judged.filter(pl.col("fate").is_in(DISCARDED) & (pl.col("committed") == "unknown")).height
     if unknown:
-        yield f"{_count(unknown, 'discarded write')} may have been committed: a disk that could tell was not read, or was cut, wiped or replaced."
+        yield (
+            f"{_count(unknown, 'discarded write')} may have been committed: "
+            "a disk that could tell was not read, or was cut, wiped, replaced or put back to an older state."
+        )
     loose = (
         told.filter(pl.col("committed") == "unknown")
         if since is None
