@@ -77,7 +77,7 @@ def late_flush(scene: Scene) -> Iterator[Trace]:
     """Records of an older epoch behind those of a newer one, or in force on a server though a synchronized one lacks them (4712)."""
     back = scene.chains.filter(pl.col("step") == "back")
     for row in back.iter_rows(named=True):
-        if epoch(row["zxid"]) < epoch(row["previous"]):
+        if 0 < epoch(row["zxid"]) < epoch(row["previous"]):  # in epoch 0 a standalone server wrote
             says = f"server {row['server']} wrote {text(row['zxid'])} behind {text(row['previous'])}"
             yield Trace(row["server"], True, says, record(row, f"{text(row['zxid'])} behind {text(row['previous'])}"))
     for row in scene.disagreements:
