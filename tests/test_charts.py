@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from zabtrace import charts, schema
-from zabtrace.charts import FATES, MODES, POINTS, ROLES, Scale
+from zabtrace.charts.looks import FATES, MODES, ROLES
+from zabtrace.charts.progress import POINTS, Scale, binned, thinned
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import FATES as ALL_FATES
 from zabtrace.fates.judgement import Judgement
@@ -75,16 +76,16 @@ def test_epochs_stand_above_one_another_without_gaps():
 
 def test_long_logs_are_thinned_and_keep_their_ends():
     rows = pl.DataFrame({"zxid": range(100_001)})
-    thinned = charts._thinned(rows)["zxid"]
-    assert (thinned[0], thinned[-1]) == (0, 100_000)
-    assert 1000 < len(thinned) <= POINTS
+    kept = thinned(rows)["zxid"]
+    assert (kept[0], kept[-1]) == (0, 100_000)
+    assert 1000 < len(kept) <= POINTS
 
 
 def test_times_no_calendar_has_break_nothing():
     records = [{"server": 1, "copy": 0, "source": "log.1", "zxid": 1 + n, "time": time} for n, time in enumerate([None, incident.at(0)])]
     txns = schema.frame(schema.TXNS, records).with_columns(pl.Series("time", [2**63 - 1, 1795219789857]).cast(schema.TIME))
     figure = charts.timeline(History(trace=Trace(txns=txns)), Judgement())
-    assert [len(trace.x) for trace in figure.data] == [1]
+    assert len(figure.data[0].x) == 1
 
 
 def test_nothing_at_all_is_an_empty_chart():
@@ -94,8 +95,57 @@ def test_nothing_at_all_is_an_empty_chart():
 def test_charts_whose_clocks_are_apart_have_their_own_axes():
     history = incident.history()
     assert charts.clocks_apart(history) is None
-    assert charts.timeline(history, incident.judgement()).layout.xaxis.matches == "x2"
+    assert charts.timeline(history, incident.judgement()).layout.xaxis.matches == "x3"
     hour = pl.duration(hours=1)
     late = replace(history, roles=history.roles.with_columns(pl.col("start", "end") + hour))
     assert "--timezone" in (charts.clocks_apart(late) or "")
     assert charts.timeline(late, incident.judgement()).layout.xaxis.matches is None
+
+
+def test_a_mark_carries_its_evidence(figure):
+    heading, sentence, places, zxid = named(figure, "truncated (2)")["customdata"][0]
+    assert (heading, zxid) == ("0x100000007 truncated", "0x100000007")
+    assert places == ["server-3/zookeeper.log:312", "before:server-3/log.100000001 at byte 716"]
+    assert "discarded by epoch 2" in sentence
+    assert named(figure, "LEADING")["customdata"][0][2] == ["server-2/zookeeper.log:5"]
+
+
+def test_a_server_of_which_nothing_was_read_is_drawn_as_unknown():
+    history = incident.history()
+    fewer = replace(history, roles=history.roles.filter(pl.col("server") != 3))
+    unknown = named(json.loads(charts.figure_json("timeline", fewer, incident.judgement())), "UNKNOWN")
+    assert unknown["y"] == ["server zk-&lt;b&gt;x", "server 3"]
+    assert unknown["x"][1] == 20_000.0
+
+
+def test_a_write_in_several_logs_counts_once_in_the_rate():
+    records = pl.DataFrame({"server": [1, 2, 1, 2, 1], "time": [0, 0, 5, 5, 2000]}, schema={"server": pl.Int64, "time": schema.TIME})
+    width, table = binned(records)
+    assert table["records"].sum() == 3
+    assert table["records"].to_list()[0] == 2
+    assert width == 10
+
+
+def test_pauses_lie_before_the_line_that_tells_of_them():
+    history = incident.history()
+    line = {"server": 1, "source": "a.log", "order": 0, "line": 9}
+    lines = schema.frame(schema.LINES, [{**line, "time": incident.at(10), "kind": "jvm_pause", "message": "Detected pause"}])
+    fields = {"jvm_pause": pl.DataFrame([{**{key: line[key] for key in ("server", "source", "line")}, "ms": 3000}])}
+    paused = replace(history, trace=replace(history.trace, lines=lines, fields=fields))
+    pause = named(json.loads(charts.figure_json("timeline", paused, incident.judgement())), "pause")
+    assert (pause["base"], pause["x"]) == ([round(incident.at(7).timestamp() * 1000)], [3000.0])
+
+
+def test_incidents_are_what_happened_merged_where_they_touch():
+    found = charts.incidents(incident.history(), incident.judgement())
+    assert [row["title"] for row in found] == ["no writes for 2.3 s; election 1, 2 wins", "server 3: TRUNC to 0x100000006"]
+    assert found[0]["from"] == round(incident.at(5).timestamp() * 1000) - 1000
+    assert all(row["lines"] == [] for row in found)
+
+
+def test_many_intervals_are_lines_with_gaps():
+    history = incident.history()
+    many = pl.concat([history.roles] * 100)
+    figure = json.loads(charts.figure_json("timeline", replace(history, roles=many), incident.judgement()))
+    assert named(figure, "LEADING")["type"] == "scatter"
+    assert named(figure, "LEADING")["x"][2] is None

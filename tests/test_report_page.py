@@ -107,6 +107,46 @@ def test_tables_are_searched_sorted_paged_and_saved(chromium: Any, pages: dict[s
         assert seen.errors == []
 
 
+CLICK = """(name) => {
+  const chart = document.getElementById("chart-timeline"), number = chart.data.findIndex((trace) => trace.name.startsWith(name));
+  chart.emit("plotly_click", { points: [{ curveNumber: number, pointNumber: 0, customdata: chart.data[number].customdata[0] }] });
+}"""
+
+
+@needs_chromium
+def test_a_click_shows_the_lines_and_a_command(chromium: Any, pages: dict[str, Path]) -> None:
+    with opened(chromium, pages["made"]) as seen:
+        panel = seen.page.locator("#panel")
+        seen.page.wait_for_selector("#chart-timeline[data-ready]")
+        seen.page.evaluate(CLICK, "truncated")
+        assert panel.locator("h2").inner_text() == "0x100000007 truncated"
+        assert "server-3/zookeeper.log:312" in panel.inner_text()
+        assert "zabtrace verify EVIDENCE --explain 0x100000007" in panel.inner_text()
+        seen.page.keyboard.press("Escape")
+        assert panel.is_hidden()
+        seen.page.locator("#method details summary").first.click()
+        seen.page.locator("#method button.place").first.click()
+        assert (
+            panel.locator("mark").inner_text().strip() == "2  2026-11-21T00:09:50.857Z WARN [main] Odd: [myid:1] 17 things at 0x5 \\x1b[31m"
+        )
+        assert "LOOKING" in panel.locator("pre span").first.inner_text()
+        assert seen.errors == []
+
+
+@needs_chromium
+def test_a_button_goes_to_an_incident_in_all_panels(chromium: Any, pages: dict[str, Path]) -> None:
+    with opened(chromium, pages["made"]) as seen:
+        seen.page.wait_for_selector("#chart-timeline[data-ready]")
+        seen.page.locator("#jumps button").nth(1).click()
+        seen.page.wait_for_timeout(300)
+        ranges = seen.page.evaluate(
+            "['xaxis','xaxis2','xaxis3'].map((a) => document.getElementById('chart-timeline')._fullLayout[a].range)"
+        )
+        assert ranges[0] == ranges[1] == ranges[2]
+        assert ranges[0][0].startswith("2026-11-21 00:09:53.857")
+        assert seen.errors == []
+
+
 @needs_chromium
 def test_keys_walk_through_the_page(chromium: Any, pages: dict[str, Path]) -> None:
     with opened(chromium, pages["many"]) as seen:

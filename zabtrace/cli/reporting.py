@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def report(asked: Asked, **wishes: Any) -> int:
         disguise = Disguise()
         shown, words = disguise.of(found), [disguise.path(word) for word in given]
     with asked.step("drawing the page"):
-        write(target, _written(asked, shown, {**wishes, "command": shlex.join(words)}))
+        write(target, _written(asked, shown, {**wishes, "command": shlex.join(words), "locate": _locator(words)}))
     _summary(found, target)
     return _verdict(asked, found)
 
@@ -99,12 +100,25 @@ def _findings(asked: Asked) -> Findings:
     return Findings(history, judgement, prediction, found, lost)
 
 
+def _locator(words: list[str]) -> Callable[[str], str | None]:
+    """Where a source lies as a plain file, by the folder that was named and begins its name."""
+    folders = {Path(word).resolve().name: Path(word) for word in words if word != "--before"}
+
+    def located(source: str) -> str | None:
+        name, _, rest = source.removeprefix("before:").partition("/")
+        file = folders[name] / rest if name in folders else Path(source)
+        plain = file.suffix not in (".gz", ".bz2", ".xz", ".zst") and str(file).isprintable()
+        return shlex.quote(str(file)) if name in folders and plain and file.is_file() else None
+
+    return located
+
+
 def _written(asked: Asked, found: Findings, wishes: dict[str, Any]) -> list[str]:
     from zabtrace.report import page
     from zabtrace.report.content import Wish, gather
 
     window = asked.window(found.history.trace.servers)
-    chosen = {key: wishes[key] for key in ("title", "note", "only", "skip", "command")}
+    chosen = {key: wishes[key] for key in ("title", "note", "only", "skip", "command", "locate")}
     return [page.html(gather(found, Wish(**chosen, window=window)))]
 
 

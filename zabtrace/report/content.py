@@ -6,7 +6,7 @@ Strategy: a window chooses rows of the tables, never what is judged; what it hid
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,6 +41,8 @@ class Wish:
     window: Window = _ALL
     command: str = "EVIDENCE"
     """The evidence as it was named, ready to stand in a command."""
+    locate: Callable[[str], str | None] = lambda source: None
+    """Where the file of that name lies as a plain file, ready to stand in a command."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Content:
     history: History
     judgement: Judgement
     sections: Mapping[str, str]
+    wish: Wish
     rows: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -74,6 +77,7 @@ def gather(findings: Findings, wish: Wish) -> Content:
         shown,
         findings.judgement,
         sections.chosen(wish.only, wish.skip),
+        wish,
         {
             "title": wish.title or "What became of the writes",
             "note": wish.note,

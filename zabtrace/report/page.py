@@ -24,9 +24,10 @@ from zabtrace.predict import Prediction
 from zabtrace.replay.history import History
 from zabtrace.report import story
 from zabtrace.report.content import BOUND, Content, Findings, Wish, gather
+from zabtrace.report.ledger import Ledger
 
 TEMPLATE, STYLE = "page.html.j2", "page.css"
-SCRIPTS = ("theme.js", "tables.js", "timeline.js")
+SCRIPTS = ("theme.js", "panel.js", "tables.js", "timeline.js")
 UNIT = 20
 """So many neighbouring writes at most stand above one sentence: more would not fit on one page of a table."""
 
@@ -41,9 +42,14 @@ def build(
 def html(content: Content) -> str:
     """A report's content as one HTML page."""
     drawn = charts.CHARTS if "timeline" in content.sections else {}
+    figures = {name: charts.figure_json(name, content.history, content.judgement) for name in drawn}
+    incidents = charts.incidents(content.history, content.judgement) if drawn else []
+    ledger = Ledger()
+    for text in figures.values():
+        ledger.cite_chart(json.loads(text))
     scripts = [*([charts.script()] if drawn else []), "\n".join(file(name) for name in SCRIPTS)]
     page: str = (
-        environment()
+        environment(ledger)
         .get_template(TEMPLATE)
         .render(
             version=__version__,
@@ -51,7 +57,10 @@ def html(content: Content) -> str:
             style=Markup(file(STYLE)),  # noqa: S704  # our own file
             scripts=[Markup(script) for script in scripts],  # noqa: S704  # our own files and plotly's
             policy=_policy(scripts),
-            blocks={name: Markup(charts.figure_json(name, content.history, content.judgement)) for name in drawn},  # noqa: S704  # has no <
+            figures={name: Markup(text) for name, text in figures.items()},  # noqa: S704  # has no < left
+            jumps=incidents,
+            incident_block=block(incidents),
+            panel_block=lambda: block(ledger.lines(content.history, content.wish)),
             most=story.MOST,
             bound=BOUND,
             columns=grids.COLUMNS,
@@ -73,13 +82,14 @@ def block(value: Any) -> Markup:
     return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704  # has no < left
 
 
-def environment() -> Environment:
+def environment(ledger: Ledger) -> Environment:
     """Templates of ``parts`` and the filters they use."""
     made = Environment(loader=FunctionLoader(file), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters["say"] = wording.listed
     made.filters["alike"] = units
     made.filters["filled"] = lambda rows, name: grids.filled(name, rows)
-    made.filters["place"] = wording.place
+    made.filters["place"] = ledger.cite
+    made.filters["cited"] = ledger.cited
     made.filters["span"] = lambda zxids: wording.span([int(written, 16) for written in zxids])
     made.filters["rows"] = lambda document_rows, name: grids.rows(name, document_rows)
     return made

@@ -1,0 +1,108 @@
+"""The ledger: every place that the page cites, and what stands there, for the panel that shows evidence.
+
+Strategy: a template that writes a place down cites it here; at the end the lines and records of all of them are looked up in one join
+each. A place that is not among the first MOST says so with its command only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from zabtrace import wording, zxid
+from zabtrace.replay.history import History
+from zabtrace.report.content import Wish
+
+MOST = 3000
+NEIGHBOURS = 800
+"""With more places than this no neighbouring lines are shown."""
+LENGTH = 400
+LINE = re.compile(r"(.*):(\d+)", re.DOTALL)
+RECORD = re.compile(r"(.*) at byte (\d+)", re.DOTALL)
+
+
+@dataclass
+class Ledger:
+    """Places as ``wording.place`` writes them, in the order in which they were cited."""
+
+    places: dict[str, None] = field(default_factory=dict)
+
+    def cite(self, item: Mapping[str, Any]) -> str:
+        """The place of a row, written, and noted down."""
+        return self.cited(wording.place(item))
+
+    def cited(self, place: str) -> str:
+        """A written place, noted down."""
+        self.places[place] = None
+        return place
+
+    def cite_chart(self, figure: Mapping[str, Any]) -> None:
+        """The places in ``customdata`` of all traces."""
+        for trace in figure["data"]:
+            for mark in trace.get("customdata") or ():
+                for place in mark[2] if mark else ():
+                    self.cited(place)
+
+    def lines(self, history: History, wish: Wish) -> dict[str, Any]:
+        """``places``: written place -> lines ``[number, text, cited]`` and ``command``; ``evidence`` for commands about a zxid."""
+        kept = [place for place in self.places if place][:MOST]
+        sources = {wording.plain(name): name for name in history.trace.sources["source"].drop_nulls()}
+        told = {**_log_lines(history, kept, sources), **_records(history, kept, sources)}
+        return {"evidence": wish.command, "places": {place: _shown(place, told.get(place, []), sources, wish) for place in kept}}
+
+
+def _parsed(pattern: re.Pattern[str], places: list[str], sources: Mapping[str, str], name: str) -> pl.DataFrame:
+    found = [(place, pattern.fullmatch(place)) for place in places]
+    rows = [(place, sources.get(match[1], match[1]), int(match[2])) for place, match in found if match]
+    return pl.DataFrame(rows, schema={"place": pl.String, "source": pl.String, name: pl.Int64}, orient="row")
+
+
+def _log_lines(history: History, places: list[str], sources: Mapping[str, str]) -> dict[str, list[list[Any]]]:
+    wanted = _parsed(LINE, places, sources, "cited")
+    columns = ["source", "line", "time", "level", "thread", "logger", "message"]
+    lines = history.trace.lines.select(columns).join(wanted.select("source").unique(), on="source", how="semi").with_row_index("at")
+    hits = lines.select("source", "line", "at").join(wanted, left_on=["source", "line"], right_on=["source", "cited"])
+    around = (-1, 0, 1) if wanted.height <= NEIGHBOURS else (0,)
+    near = pl.concat([hits.with_columns((pl.col("at").cast(pl.Int64) + step).alias("at"), near=pl.lit(step)) for step in around])
+    shown = near.drop("line").join(lines.with_columns(pl.col("at").cast(pl.Int64)), on=["source", "at"]).sort("place", "near")
+    told: dict[str, list[list[Any]]] = {}
+    for row in shown.iter_rows(named=True):
+        told.setdefault(row["place"], []).append([row["line"], _text(row), row["near"] == 0])
+    return told
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    parts = (wording.moment(row["time"]), row["level"], f"[{row['thread']}]" if row["thread"] else None, row["logger"])
+    return wording.plain(" ".join(filter(None, parts)) + f": {row['message'] or ''}")[:LENGTH]
+
+
+def _records(history: History, places: list[str], sources: Mapping[str, str]) -> dict[str, list[list[Any]]]:
+    wanted = _parsed(RECORD, places, sources, "offset")
+    columns = ["source", "offset", "zxid", "time", "session", "cxid", "op", "path", "data_len"]
+    found = history.trace.txns.select(columns).join(wanted, on=["source", "offset"])
+    return {row["place"]: [[row["offset"], _record(row), True]] for row in wording.rows(found, wording.Names())}
+
+
+def _record(row: Mapping[str, Any]) -> str:
+    words = (f"{key} {row[key]}" for key in ("zxid", "time", "session", "cxid", "op", "path", "data_len") if row[key] is not None)
+    return wording.plain(", ".join(words))[:LENGTH]
+
+
+def _shown(place: str, told: list[list[Any]], sources: Mapping[str, str], wish: Wish) -> dict[str, Any]:
+    return {"lines": told, "command": next(_commands(place, told, sources, wish), None)}
+
+
+def _commands(place: str, told: list[list[Any]], sources: Mapping[str, str], wish: Wish) -> Iterator[str]:
+    """Commands that print what stands there, the best first."""
+    if line := LINE.fullmatch(place):
+        if file := wish.locate(sources.get(line[1], line[1])):
+            first = max(int(line[2]) - 2, 1)
+            yield f"sed -n '{first},{int(line[2]) + 2}p' {file}"
+        if told and (time := re.match(r"\S+Z", next(text for _, text, cited in told if cited))):
+            yield f"zabtrace events {wish.command} --from {time[0]} --to {time[0]}"
+    elif told and (number := re.search(r"zxid (0x[0-9a-f]+)", told[0][1])):
+        yield f"zabtrace txns {wish.command} --from {zxid.text(zxid.parse(number[1]))} --to {number[1]}"
