@@ -112,6 +112,15 @@ def test_ghosts(tmp_path):
     assert "closed by 0x3" in found[1]["why"]
 
 
+def test_a_node_from_beyond_a_fuzzy_snapshot_is_no_ghost(tmp_path):
+    for server in (1, 2):
+        folder(tmp_path, server, {}, {4: snapshot(*BIRTH, node("/new", ephemeralOwner=55, czxid=6), sessions=0)})
+    trace = trace_of(tmp_path)
+    left, right = (snapshot_tree(trace, name) for name in trace.snapshots["source"].sort())
+    assert left.remarks[0].endswith("a part of what came after 0x4, up to 0x6.")
+    assert list(ghosts((left, right), trace, ("left", "right"))) == []
+
+
 # ---------------------------------------------------------------- the command
 def asked(capsys, *arguments: str) -> dict:
     assert cli.run(["diff", *arguments, "--format", "json", "-q"]) == 0

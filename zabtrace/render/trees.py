@@ -102,7 +102,8 @@ def _sum(document: Document) -> str:
     counts = document["counts"]
     harmless = f" {counts['harmless']} more differ in a way that is known to mean nothing (--all lists them)." if counts["harmless"] else ""
     if document["same"]:
-        return f"The trees are the same.{harmless}"
+        doubtful = any(document[side]["remarks"] or document[side]["digest"] == DIFFERS for side in ("left", "right"))
+        return f"The trees are the same{', as far as they could be rebuilt' if doubtful else ''}.{harmless}"
     return (
         f"{counts['only_left']} znodes only in {document['left']['name']}, {counts['only_right']} only in {document['right']['name']}, "
         f"{counts['different']} different.{harmless}"

@@ -158,7 +158,8 @@ def _ghost(path: str, node: Node, side: Replayed, other: Replayed, closed: dict[
     end = closed.get(node.owner)
     if end is not None and node.czxid < end <= side.zxid:
         return f"its session was closed by {text(end)}"
-    if node.owner not in side.tree.sessions:
+    # A fuzzy snapshot copies the session table first: a node from beyond its zxid may belong to a session from beyond it.
+    if node.owner not in side.tree.sessions and node.czxid <= side.zxid:
         return "its session is in no session table" + (f" and was closed by {text(end)}" if end is not None else "")
     if path not in other.tree.nodes and other.zxid >= node.czxid and side.zxid <= other.zxid:
         return "it stands on this side only"
