@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zabtrace import documents
+from zabtrace import documents, wording
 from zabtrace.documents.accounts import detailed
 from zabtrace.evidence import gather
 from zabtrace.incidents import Told, told
@@ -96,6 +96,20 @@ def test_phases_follow_each_other(name: str) -> None:
             assert all(value >= 0 for value in values if value is not None)
             assert phases["election_ms"] is not None
             assert phases["synchronization_ms"] is not None
+
+
+def test_an_outage_without_an_end_is_open(tmp_path: Path) -> None:
+    """The logs up to the moment when both followers have lost their leader, which was stopped and prints nothing."""
+    for one in sorted(PAUSED.iterdir()):
+        (tmp_path / one.name).mkdir()
+        for file in one.iterdir():
+            lines = file.read_text().split("\n")
+            kept = [line for line in lines if not line.startswith("2026") or line < "2026-11-21 00:14:03,46"]
+            (tmp_path / one.name / file.name).write_text("\n".join(kept))
+    whole, cut = history(PAUSED).unavailable, history(tmp_path)
+    assert [out.end is None for out in whole] == [False]
+    assert [(wording.moment(out.start), out.end) for out in cut.unavailable] == [("2026-11-21T00:14:03.439Z", None)]
+    assert documents.elections(cut)["unavailable"][0]["to"] is None
 
 
 def test_without_logs_there_is_nothing_to_tell() -> None:

@@ -124,6 +124,8 @@ def place(item: Mapping[str, Any]) -> str:
 def outage(out: Any, names: Names) -> str:
     """A window without writes (``replay.history.Outage``) as a sentence."""
     clock = names.name(out.clock)
+    if out.end is None:
+        return f"No write was possible from {moment(out.start)} on, by the clock of server {clock}: no leader is established after that."
     return f"Writes were impossible for {duration(out.ms)}, {moment(out.start)} to {moment(out.end)} by the clock of server {clock}."
 
 

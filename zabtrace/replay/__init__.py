@@ -39,6 +39,6 @@ def replay(trace: Trace) -> History:
         epochs=epochs(Scene(trace, scenes, terms, members, saved)),
         syncs=syncs(trace, terms),
         disks=saved,
-        unavailable=outages(scenes, terms),
+        unavailable=outages(scenes, terms, members),
         terms=terms,
     )

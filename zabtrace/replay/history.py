@@ -14,7 +14,7 @@ from zabtrace.replay.terms import Terms
 
 @dataclass(frozen=True)
 class Outage:
-    """A window in which no write was possible; times as one server's clock tells them."""
+    """A window in which no write was possible; times as one server's clock tells them. No end: it lasts to the end of the logs."""
 
     start: object
     end: object
