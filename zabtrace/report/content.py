@@ -18,7 +18,7 @@ from zabtrace.errors import UsageError
 from zabtrace.fates.judgement import Judgement
 from zabtrace.predict import Prediction
 from zabtrace.replay.history import History
-from zabtrace.report import facts, sections, story
+from zabtrace.report import ballots, facts, sections, story
 
 BOUND = 1000
 """Rows of a table that the page holds; it says how many there are."""
@@ -92,6 +92,8 @@ def gather(findings: Findings, wish: Wish) -> Content:
             "happened": story.happened(shown),
             "elections": _with_fewer_votes(elections["elections"]),
             "unavailable": elections["unavailable"],
+            "ballots": ballots.elections(shown),
+            "zxids": ballots.zxids(history),
             "epochs": documents.epochs(shown)["epochs"],
             "syncs": documents.syncs(shown)["syncs"],
             "prediction": None if findings.prediction is None else documents.predict(findings.prediction, names),

@@ -27,7 +27,7 @@ from zabtrace.report.content import BOUND, Content, Findings, Wish, gather
 from zabtrace.report.ledger import Ledger
 
 TEMPLATE, STYLE = "page.html.j2", "page.css"
-SCRIPTS = ("theme.js", "panel.js", "tables.js", "timeline.js")
+SCRIPTS = ("theme.js", "panel.js", "tables.js", "timeline.js", "spacetime.js")
 UNIT = 20
 """So many neighbouring writes at most stand above one sentence: more would not fit on one page of a table."""
 
@@ -47,6 +47,9 @@ def html(content: Content) -> str:
     ledger = Ledger()
     for text in figures.values():
         ledger.cite_chart(json.loads(text))
+    ballots = content.rows["ballots"] if "elections" in content.sections else []
+    for place in (place for election in ballots for step in election["steps"] for place in step["places"]):
+        ledger.cited(place)
     scripts = [*([charts.script()] if drawn else []), "\n".join(file(name) for name in SCRIPTS)]
     page: str = (
         environment(ledger)
@@ -60,6 +63,7 @@ def html(content: Content) -> str:
             figures={name: Markup(text) for name, text in figures.items()},  # noqa: S704  # has no < left
             jumps=incidents,
             incident_block=block(incidents),
+            ballot_block=block(ballots),
             panel_block=lambda: block(ledger.lines(content.history, content.wish)),
             most=story.MOST,
             bound=BOUND,
