@@ -21,7 +21,8 @@ def outages(stage: Stage, result: Terms, configs: Sequence[Config]) -> tuple[Out
     numbers = sorted({term.epoch for term in led if term.epoch is not None})
     found = [_between(stage, one, other) for one, other in pairwise(numbers)]
     last = max(led, key=lambda term: term.epoch or 0, default=None)
-    return tuple(outage for outage in (*found, last and _open(stage, last, configs)) if outage is not None)
+    behind = _open(stage, last, configs) if last is not None else None
+    return tuple(outage for outage in (*found, behind) if outage is not None)
 
 
 def _open(stage: Stage, last: Term, configs: Sequence[Config]) -> Outage | None:
