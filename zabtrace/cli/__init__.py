@@ -16,6 +16,7 @@ from zabtrace.cli.check import check
 from zabtrace.cli.commands import zabtrace
 from zabtrace.cli.incidents import incidents
 from zabtrace.cli.salvaging import collect, salvage
+from zabtrace.cli.texts import events, explain, grammar
 from zabtrace.cli.trees import diff, top, tree
 from zabtrace.cli.writes import history, sessions, txns
 from zabtrace.errors import UsageError
@@ -25,7 +26,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 zabtrace.add_command(check)
 zabtrace.add_command(incidents)
-for _command in (txns, tree, history, sessions, top, diff):
+for _command in (txns, tree, history, sessions, top, diff, events, explain, grammar):
     zabtrace.add_command(_command)
 zabtrace.add_command(salvage)
 zabtrace.add_command(collect)

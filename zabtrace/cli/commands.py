@@ -12,7 +12,6 @@ from zabtrace.cli.asked import TABULAR, Asked, shared
 from zabtrace.cli.output import put, refuse_inside_evidence, terminal_width, write
 from zabtrace.cli.reporting import report
 from zabtrace.cli.verifying import verify
-from zabtrace.errors import UsageError
 
 DEFAULT = "summary"
 
@@ -150,33 +149,6 @@ def predict(asked: Asked, start: str | None) -> int:
     with asked.step("predicting"):
         put(asked, answers.predict(history, predict_starts(history, chosen)))
     return 0
-
-
-def _of_trace(asked: Asked, name: str) -> int:
-    from zabtrace.render import answers
-
-    _check_target(asked)
-    trace = asked.trace()
-    put(asked, answers.TRACE[name](trace, asked.window(trace.servers)))
-    return 0
-
-
-@zabtrace.command()
-@shared(*TABULAR, filters=True)
-@click.option("--summary", "counted", is_flag=True, help="Count the lines of each log: understood, unknown, foreign, damaged.")
-@click.option("--unknown", is_flag=True, help="Only the messages that were not understood, counted by logger and shape.")
-def events(asked: Asked, counted: bool, unknown: bool) -> int:
-    """List the lines of the server logs and what each was taken for.
-
-    \b
-    Examples:
-      zabtrace events incident/ --summary
-      zabtrace events incident/ --unknown
-      zabtrace events incident/ --server 3 --from 2026-11-21T00:09:54Z
-    """
-    if counted and unknown:
-        raise UsageError("--summary and --unknown are two answers: give one of them.")
-    return _of_trace(asked, "summary" if counted else "unknown" if unknown else "events")
 
 
 def command_names() -> list[str]:

@@ -117,22 +117,30 @@ class Batch:
     def _continue(self, block: Block, rows: Places, codes: Codes, classes: npt.NDArray[np.uint8], records: Places) -> None:
         """Give the lines that begin no record to the records above them, and count the others."""
         weights = block.weights[rows]
-        owner = np.searchsorted(records, rows) - 1
         continued = classes == CONTINUATION
-        inner, outer = continued & (owner >= 0), continued & (owner < 0)
-        if inner.any():
-            _attach(self.parts[-1], owner[inner], codes[inner], weights[inner])
-        above = self.parts[: len(self.parts) - bool(len(records))]
-        if outer.any() and above:
-            part = above[-1]
-            last = np.full(int(outer.sum()), len(part.line) - 1)
-            _attach(part, last, codes[outer], weights[outer])
-        elif outer.any():
-            self.foreign += int(weights[outer].sum())
+        for printer in _printers(block):
+            mine = continued if printer is None else continued & printer[rows]
+            if mine.any():
+                self._own(rows[mine], codes[mine], weights[mine], records, printer)
         self.foreign += int(weights[classes == RAW].sum())
         damaged = classes == DAMAGED
         self.spoiled += int(weights[damaged].sum())
         self.damaged += runs(block.numbers[rows[damaged]])
+
+    def _own(self, rows: Places, codes: Codes, weights: Places, records: Places, printer: npt.NDArray[np.bool_] | None) -> None:
+        """Lines of one printer to its records, of this block or of the one before."""
+        places = np.arange(len(records)) if printer is None else np.flatnonzero(printer[records])
+        owner = np.searchsorted(records[places], rows) - 1
+        inner = owner >= 0
+        if inner.any():
+            _attach(self.parts[-1], places[owner[inner]], codes[inner], weights[inner])
+        outer = ~inner
+        above = self.parts[: len(self.parts) - bool(len(records))]
+        if outer.any() and above:
+            last = np.full(int(outer.sum()), len(above[-1].line) - 1)
+            _attach(above[-1], last, codes[outer], weights[outer])
+        elif outer.any():
+            self.foreign += int(weights[outer].sum())
 
     def cut(self) -> Batch:
         """A new batch, begun with the last record, which may go on; it leaves this one."""
@@ -144,11 +152,19 @@ class Batch:
         held = _rows(part, slice(-1, None))
         trace = held.trace
         if trace[0] != NO_TRACE:
-            trace, _ = new.others.add(pl.Series([self.others.all()[int(trace[0])]]))
+            trace = new.others.add(pl.Series([self.others.all()[int(trace[0])]]))[0].copy()
         new.parts.append(replace(held, code=code, trace=trace))
         new.rows, new._last_rest = 1, self._last_rest
         self.parts[-1] = _rows(part, slice(None, -1))
         return new
+
+
+def _printers(block: Block) -> list[npt.NDArray[np.bool_] | None]:
+    """Whose lines go on only with their own: per printer that a wrapper names, which lines are its; one for all without names."""
+    names = block.origins.unique(maintain_order=True) if block.origins is not None else None
+    if block.origins is None or names is None or names.len() < 2:
+        return [None]
+    return [block.origins.eq_missing(pl.Series([name], dtype=pl.String)).to_numpy() for name in names]
 
 
 def _rows(part: Part, chosen: slice) -> Part:

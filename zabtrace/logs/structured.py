@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -30,6 +30,7 @@ ORIGIN = (
 )  # fmt: skip
 Row = tuple[str, int, int, str | None, int]
 """A line: text, number, physical lines, who printed it, the wrapper's stamp in ms."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST = 400
 """Physical lines that one object may be spread over."""
 
@@ -156,4 +157,4 @@ def _iso(value: str, key: str) -> int | None:
         time = datetime.fromisoformat(value)
     except ValueError:
         return None
-    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+    return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,141 @@
+"""``events``, ``explain`` and ``grammar``: the lines of text logs, and what they are taken for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from zabtrace.cli.asked import TABULAR, Asked, shared
+from zabtrace.cli.output import put, refuse_inside_evidence, write
+from zabtrace.errors import UsageError
+
+
+@click.command()
+@shared(*TABULAR, filters=True)
+@click.option("--summary", "counted", is_flag=True, help="Count the lines of each log: understood, unknown, foreign, damaged.")
+@click.option("--unknown", is_flag=True, help="Only the messages that were not understood, counted by logger and shape.")
+@click.option("--kind", multiple=True, metavar="KIND", help="Only events of this kind, such as learner_trunc (repeatable).")
+@click.option("--peer", type=int, metavar="SID", help="Only lines that speak of this server, or vote for it.")
+@click.option("--zxid", "number", metavar="ZXID", help="Only lines that name this zxid.")
+@click.option("--epoch", metavar="EPOCH", help="Only lines that name this epoch, or a zxid of it (5 or e5).")
+@click.option("--session", metavar="ID", help="Only lines that name this session (0x..).")
+@click.option("--raw", is_flag=True, help="The original lines, with their stack traces.")
+def events(
+    asked: Asked, counted: bool, unknown: bool, kind: tuple[str, ...], peer: int | None, number: str | None, epoch: str | None,
+    session: str | None, raw: bool,
+) -> int:  # fmt: skip
+    """List the lines of the server logs and what each was taken for.
+
+    \b
+    Examples:
+      zabtrace events incident/ --summary
+      zabtrace events incident/ --unknown
+      zabtrace events incident/ --server 3 --from 2026-11-21T00:09:54Z
+      zabtrace events incident/ --kind learner_trunc --kind sync_decision --raw
+      zabtrace events incident/ --epoch e2 --peer 3
+      zabtrace events zookeeper.log --log-pattern "%d{ISO8601} %-5p [%t] %c{2}: %m%n"
+    """
+    from zabtrace.documents.texts import Wanted
+    from zabtrace.render import answers, texts
+
+    if counted + unknown + raw > 1:
+        raise UsageError("--summary, --unknown and --raw are different answers: give one of them.")
+    if asked.output is not None:
+        refuse_inside_evidence(asked.output, asked)
+    wanted = Wanted(_kinds(kind), peer, _zxid(number), _epoch(epoch), _zxid(session))
+    trace = asked.trace(lines=not counted)
+    window = asked.window(trace.servers)
+    if counted or unknown:
+        put(asked, answers.TRACE["summary" if counted else "unknown"](trace, window))
+        return 0
+    chosen = texts.chosen(trace, window, wanted)
+    if raw:
+        from zabtrace.evidence.originals import originals
+
+        write(asked.output, originals(asked.evidence, chosen.select("source", "line", "continued")))
+        return 0
+    put(asked, texts.events(trace, chosen))
+    return 0
+
+
+def _kinds(written: tuple[str, ...]) -> tuple[str, ...]:
+    """Kinds that the grammar has. Raises UsageError that names those that are alike."""
+    if not written:
+        return written
+    import difflib
+
+    from zabtrace.grammar.messages import messages
+
+    known = sorted({shape.kind for shape in messages().grammar.shapes})
+    for word in written:
+        if word not in known:
+            near = difflib.get_close_matches(word, known, n=3) or [kind for kind in known if word in kind][:3]
+            raise UsageError(
+                f"--kind {word!r} is no kind of event. {'Near are: ' + ', '.join(near) if near else 'zabtrace grammar lists them'}."
+            )
+    return written
+
+
+def _zxid(written: str | None) -> int | None:
+    from zabtrace import zxid
+
+    return None if written is None else zxid.parse(written)
+
+
+def _epoch(written: str | None) -> int | None:
+    if written is None:
+        return None
+    found = re.fullmatch(r"[eE]?(\d{1,10})", written)
+    if found is None:
+        raise UsageError(f"--epoch {written!r} is no epoch. Write it as 5 or e5.")
+    return int(found[1])
+
+
+@click.command()
+@click.argument("line")
+@click.argument("evidence", nargs=-1)
+@click.option("--before", multiple=True, metavar="DIR", help="Data saved at an earlier time (repeatable, oldest first).")
+@click.option("--log-pattern", metavar="PATTERN", help="log4j or logback conversion pattern of the line.")
+@click.option("--format", type=click.Choice(("table", "json")), default="table", show_default=True, help="How to print the answer.")
+def explain(line: str, evidence: tuple[str, ...], before: tuple[str, ...], log_pattern: str | None, format: str) -> int:  # noqa: A002
+    """Say what a log line is taken for, what it means, whether it is a sign of loss, and what to look at next.
+
+    LINE is a whole line or its message. Of a line that is not understood: the nearest shape, and the column where it stops matching.
+    With EVIDENCE: where the line stands there, and what became of the writes it speaks of.
+
+    \b
+    Examples:
+      zabtrace explain "Truncating log to get in sync with the leader 0x100000060"
+      zabtrace explain "$(tail -n 1 zookeeper.log)" incident/
+    """
+    from zabtrace.logs.explaining import explain as explained
+    from zabtrace.render import texts
+
+    asked = Asked(evidence, before, format=format, log_pattern=log_pattern)
+    told = explained(line.rstrip("\r\n"), log_pattern)
+    put(asked, texts.explain(told, asked.judged() if evidence else None))
+    return 0
+
+
+@click.command()
+@click.argument("words", nargs=-1)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the answer to this file.")
+@click.option(
+    "--format", type=click.Choice(("table", "json", "ndjson", "csv")), default="table", show_default=True, help="How to print it."
+)
+def grammar(words: tuple[str, ...], output: Path | None, format: str) -> int:  # noqa: A002
+    """List the messages that are understood: kind, class, releases, meaning, fields, and a sample of each spelling.
+
+    WORDS choose those that hold all of them: a kind, a class, a release, a piece of the text.
+
+    \b
+    Examples:
+      zabtrace grammar learner_trunc
+      zabtrace grammar fastleaderelection notification --format json
+    """
+    from zabtrace.render import texts
+
+    put(Asked((), output=output, format=format), texts.grammar(words))
+    return 0
