@@ -9,7 +9,7 @@ are of one client. What fits several records with different fates, or nobody's s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,11 +66,12 @@ class Asked:
     fate_of: dict[int, str]
     complete: bool
     """No committed write can be unseen."""
-    records: pl.DataFrame
-    """Records of TXNS of the sessions concerned, with the paths of a multi's members in ``inside``."""
-    taken: set[int]
-    answered: pl.DataFrame
-    """Answered writes that name their zxid: session, zxid, start, end."""
+    records: Mapping[int | None, pl.DataFrame]
+    """Records of TXNS that no answer names, per session of an open operation (None: all); ``inside``: paths of a multi's members."""
+    answered: Mapping[int | None, pl.DataFrame]
+    """Per session, the answered writes that name their zxid: zxid, start, end."""
+    taken: set[int] = field(default_factory=set)
+    """Records that an open operation was found to be."""
     seen: dict[int, str] = field(default_factory=dict)
     """zxids that a read found on a znode, and where the client says so."""
 
@@ -92,7 +93,9 @@ def _asked(trace: Trace, writes: pl.DataFrame, fates: pl.DataFrame, complete: bo
     mine = pl.col("session").is_in(open_.get_column("session").drop_nulls().unique().to_list())
     anyone = pl.lit(open_.get_column("session").null_count() > 0)
     records = trace.txns.filter((mine | anyone) & ~pl.col("failed").fill_null(False))
-    records = records.unique(subset=["zxid"], keep="first", maintain_order=True).sort("zxid")
+    records = (
+        records.join(known.select("zxid"), on="zxid", how="anti").unique(subset=["zxid"], keep="first", maintain_order=True).sort("zxid")
+    )
     members = trace.ops.join(records.select("zxid"), on="zxid", how="semi").group_by("zxid").agg(inside=pl.col("path").drop_nulls())
     reads = trace.client_ops.filter(~pl.col("write") & (pl.col("outcome") == "acknowledged"))
     seen = {
@@ -100,15 +103,19 @@ def _asked(trace: Trace, writes: pl.DataFrame, fates: pl.DataFrame, complete: bo
         for name in ("czxid", "mzxid")
         for zxid, source, line in reads.filter(pl.col(name).is_not_null()).select(name, "source", "line").iter_rows()
     }
+    whole = records.join(members, on="zxid", how="left", maintain_order="left")
     return Asked(
         trace,
         dict(fates.select("zxid", "fate").iter_rows()),
         complete,
-        records.join(members, on="zxid", how="left", maintain_order="left"),
-        set(known.get_column("zxid").to_list()),
-        known,
-        seen,
+        {None: whole, **_by_session(whole)},
+        _by_session(known),
+        seen=seen,
     )
+
+
+def _by_session(rows: pl.DataFrame) -> dict[int | None, pl.DataFrame]:
+    return {session: of for (session,), of in rows.partition_by("session", as_dict=True).items() if session is not None}
 
 
 Answer = dict[str, object]
@@ -169,8 +176,9 @@ def _unrecorded(asked: Asked, start: str, answered: bool) -> Answer:
 
 def _only_one(asked: Asked, op: dict[str, Any], candidates: list[int]) -> bool:
     """Without a session: one record, with the data asked for, which no other operation of any history asks for."""
-    alike = (pl.col("path") == op["path"]) & (pl.col("data") == op["data"]) & pl.col("write")
-    return bool(op["data"]) and len(candidates) == 1 and asked.trace.client_ops.filter(alike).height == 1
+    if not op["data"] or op["path"] is None or len(candidates) != 1:
+        return False
+    return asked.trace.client_ops.filter((pl.col("path") == op["path"]) & (pl.col("data") == op["data"]) & pl.col("write")).height == 1
 
 
 def _judged(asked: Asked, zxid: int, start: str) -> Answer:
@@ -186,9 +194,9 @@ def _candidates(asked: Asked, op: dict[str, Any]) -> list[int]:
     kinds = next((ops for family, ops in FAMILIES.items() if name.startswith(family)), ())
     low, high = _bounds(asked, op)
     between = (pl.col("zxid") > low) & (pl.col("zxid") < high) & ~pl.col("zxid").is_in(sorted(asked.taken))
-    rows = asked.records.filter(pl.col("op").is_in(list(kinds)) & between)
-    if op["session"] is not None:
-        rows = rows.filter(pl.col("session") == op["session"])
+    if op["session"] not in asked.records:
+        return []
+    rows = asked.records[op["session"]].filter(pl.col("op").is_in(list(kinds)) & between)
     if op["path"] is not None and name != "close":
         rows = rows.filter(_at(str(op["path"])))
     if op["data"] is None or not name.startswith(("create", "set")) or name.startswith("setacl"):
@@ -212,9 +220,9 @@ def _data(trace: Trace, row: dict[str, Any], otherwise: bytes) -> bytes:
 
 def _bounds(asked: Asked, op: dict[str, Any]) -> tuple[int, int]:
     """Between which answered writes of its session it was sent: their zxids, both excluded."""
-    if op["session"] is None:
+    own = asked.answered.get(op["session"])
+    if own is None:
         return -1, LARGEST
-    own = asked.answered.filter(pl.col("session") == op["session"])
     low = None if op["start"] is None else own.filter(pl.col("end") < op["start"]).get_column("zxid").max()
     high = None if op["end"] is None else own.filter(pl.col("start") > op["end"]).get_column("zxid").min()
     return low if isinstance(low, int) else -1, high if isinstance(high, int) else LARGEST
