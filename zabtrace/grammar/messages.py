@@ -58,7 +58,7 @@ class Messages:
             name, mark, level = shape.rule.partition("__")
             self._rules[name.replace("_", "") + mark + level].append(shape)
         self._ordered: dict[tuple[str | None, str | None], list[Shape]] = {}
-        self._heads: dict[tuple[str | None, str | None], dict[str, list[int]]] = {}
+        self._heads: dict[tuple[str | None, str | None], defaultdict[str, list[int]]] = {}
         self._candidates: dict[tuple[str | None, str | None, str], tuple[Shape, ...]] = {}
 
     def knows(self, logger: str) -> bool:
@@ -76,20 +76,22 @@ class Messages:
     def candidates(self, logger: str | None, level: str | None, head: str) -> tuple[Shape, ...]:
         """Those of them that begin as ``head`` does (the first HEAD characters of a message, its digits as 0)."""
         key = (logger, level, head)
-        if key not in self._candidates:
+        found = self._candidates.get(key)
+        if found is None:
             if len(self._candidates) >= REMEMBERED:
                 self._candidates.clear()
             numbered = self._numbered(logger, level)
             fit = sorted(number for size in range(len(head) + 1) for number in numbered.get(head[:size], ()))
-            self._candidates[key] = tuple(self.shapes_for(logger, level)[number] for number in fit)
-        return self._candidates[key]
+            found = self._candidates[key] = tuple(self.shapes_for(logger, level)[number] for number in fit)
+        return found
 
     def _numbered(self, logger: str | None, level: str | None) -> dict[str, list[int]]:
         """The places of those shapes in their order, by how they begin."""
         if (logger, level) not in self._heads:
-            heads = self._heads[logger, level] = defaultdict(list)
+            heads: defaultdict[str, list[int]] = defaultdict(list)
             for number, shape in enumerate(self.shapes_for(logger, level)):
                 heads[_head(shape.prefix.rstrip())].append(number)
+            self._heads[logger, level] = heads  # only when it is whole: logs are read by several threads
         return self._heads[logger, level]
 
     def match(self, lines: pl.DataFrame) -> Events:
