@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from zabtrace import wording, zxid
 from zabtrace.documents.window import Window
 from zabtrace.evidence.trace import Trace
-from zabtrace.fates.judgement import Judgement
-from zabtrace.predict import Prediction, Start
-from zabtrace.replay.history import History
+
+if TYPE_CHECKING:  # long listings need none of these
+    from zabtrace.fates.judgement import Judgement
+    from zabtrace.predict import Prediction, Start
+    from zabtrace.replay.history import History
 
 FORMAT = 1
 Document = dict[str, Any]
