@@ -240,7 +240,7 @@ class Ensemble:
 
     def _establish(self, leader: Server, epoch: int, acked: list[Server]) -> None:
         self.truth.epochs.append(Established(epoch, leader.sid, frozenset(leader.history)))
-        self.truth.committed |= set(leader.history)
+        self.truth.committed |= set(leader.history) - self.truth.tainted
         leader.state, leader.last, self.leading, self.next = "LEADING", make(epoch, 0), leader.sid, 1
         leader.pending, self.acks = [], {}
         sids = ", ".join(str(s.sid) for s in [leader, *acked])

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from zabtrace.fates.never import covers_tail
 from zabtrace.fates.words import said
 from zabtrace.replay.history import History
+from zabtrace.replay.positions import placed
 from zabtrace.zxid import counter, counter_of, epoch, epoch_of, make
 
 
@@ -64,6 +66,7 @@ def cuts(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> dict[
     """cut(e) for each established epoch, ascending, from all sources that the evidence holds."""
     found = [
         *_leader_sources(history, epochs),
+        *_winning_votes(history, epochs),
         *_truncation_sources(history, epochs),
         *_passages(history, chains, epochs),
     ]
@@ -150,6 +153,23 @@ def _leader_sources(history: History, epochs: Sequence[int]) -> list[CutSource]:
         CutSource(row["epoch"], row["end"], row["end"], row["server"], False, row["source"], row["line"], None, row["message"])
         for row in ends.unique(subset=["server", "epoch", "kind", "end"], keep="first", maintain_order=True).iter_rows(named=True)
     ]
+
+
+def _winning_votes(history: History, epochs: Sequence[int]) -> list[CutSource]:
+    """The leader's vote for itself in the LOOKING interval that made it leader: its own last zxid, where a vote covers the log's tail."""
+    order = history.trace.lines.select("source", "order").unique(subset=["source"])
+    roles = placed(history.roles.join(order, on="source", how="left")).with_columns(
+        looked=pl.col("at").shift(1).over("server"), was=pl.col("role").shift(1).over("server")
+    )
+    led = roles.filter((pl.col("role") == "LEADING") & (pl.col("was") == "LOOKING") & pl.col("epoch").is_in(list(epochs)))
+    votes = placed(history.trace.events("fle_new_election").drop_nulls("zxid"))
+    found: list[CutSource] = []
+    for server, epoch_, looked, at in led.select("server", "epoch", "looked", "at").iter_rows():
+        own = votes.filter((pl.col("server") == server) & pl.col("at").is_between(looked, at)).tail(1)
+        if own.height and covers_tail(history, server):
+            row = own.row(0, named=True)
+            found.append(CutSource(epoch_, row["zxid"], row["zxid"], server, False, row["source"], row["line"], None, row["message"]))
+    return found
 
 
 # ---------------------------------------------------------------- (c) TRUNC targets

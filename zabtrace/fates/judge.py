@@ -97,6 +97,9 @@ def label(case: Case) -> pl.DataFrame:
         held=pl.lit(True) if case.outlook.holds_up_to is None else pl.col("zxid") <= case.outlook.holds_up_to,
         renumbered=pl.col("epoch").is_in(_renumbered(case, rows)),
     )
+    # a committed write that a later epoch is not shown to have kept: that epoch may be the older one, numbered by a wiped server
+    unsettled = rows.filter((pl.col("state") == labels.OPEN) & (pl.col("proof_rule").is_not_null() | pl.col("acked"))).height > 0
+    rows = rows.with_columns(held=pl.col("held") & pl.lit(not unsettled))
     rows = rows.with_columns(doomed=case.outlook.doomed(), never=_never(case, rows))
     rows = rows.with_columns(fate=labels.fate()).with_columns(committed=labels.committed(), at_next_start=labels.at_next_start())
     return sentences.complete(case, rows)

@@ -19,6 +19,7 @@ import polars as pl
 
 from zabtrace.protocol.quorum import Config
 from zabtrace.replay.history import History
+from zabtrace.replay.positions import placed, within
 from zabtrace.zxid import counter, epoch, epoch_of, make
 
 
@@ -61,7 +62,12 @@ class Readings:
         fallen = {key[0] for key, rows in places.partition_by("server", as_dict=True).items() if _falls(rows)}
         own = (pl.col("sid") == pl.col("server")) & (pl.col("leader") == pl.col("server")) & (pl.col("state") == "LOOKING")
         epochs = self.history.trace.events("fle_notification_received").filter(own & pl.col("peer_epoch").is_not_null())
-        behind = epochs.filter((pl.col("peer_epoch").diff() < 0).over("server"))
+        order = self.history.trace.lines.select("source", "order").unique(subset=["source"])
+        served = placed(self.history.roles.drop_nulls("epoch").join(order, on="source", how="left")).select("server", "at", lived="epoch")
+        lived = pl.col("lived").cum_max().over("server")
+        voted = within(placed(epochs.drop("role", "epoch")), served.with_columns(lived), "lived")
+        # currentEpoch is written before the server serves in an epoch, and never falls (Learner.syncWithLeader)
+        behind = voted.filter((pl.col("peer_epoch").diff().over("server") < 0) | (pl.col("peer_epoch") < pl.col("lived")))
         return frozenset(fallen | set(behind.get_column("server").to_list()))
 
 
