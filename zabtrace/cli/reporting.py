@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zabtrace.report.content import Findings
 
 PAGE = Path("zabtrace-report.html")
-FORMATS = ("html",)
+FORMATS = ("html", "md", "timesketch", "shiviz")
 SEVERITY = (1, 3, 0)
 """Exit codes, the worst first."""
 
@@ -32,7 +32,13 @@ def names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tupl
 @click.command()
 @shared(filters=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help=f"Write to this file.  [default: {PAGE}]")
-@click.option("--format", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True, help="What to write.")
+@click.option(
+    "--format",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    show_default=True,
+    help="What to write: the page, Markdown, Timesketch JSON lines, or a ShiViz log with vector clocks.",
+)
 @click.option("--title", default=None, help="Title of the page.")
 @click.option("--note", default=None, help="A remark to print below the verdict.")
 @click.option("--anonymize", is_flag=True, help="Substitutes for paths, data, addresses and names; zxids and times stay.")
@@ -41,20 +47,25 @@ def names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tupl
 def report(asked: Asked, **wishes: Any) -> int:
     """Write everything on one self-contained HTML page, and a summary on the terminal.
 
+    The other formats go to stdout without -o.
+
     Sections: happened, timeline, elections, epochs, writes, syncs, files, clients, incidents, bugs, method.
 
     \b
     Examples:
       zabtrace report incident/
       zabtrace report server-1/ server-2/ server-3/ --before before-restart/ -o outage.html --title "Outage of 21 November"
+      zabtrace report incident/ --format md --skip method > post-mortem.md
+      zabtrace report incident/ --format shiviz -o election.shiviz
       zabtrace report incident/ --anonymize --note "For the vendor"
       zabtrace report incident/ --skip method --from 2026-11-21T00:09:50Z --to 2026-11-21T00:10:00Z
     """
     from zabtrace.report import sections
 
     sections.chosen(wishes["only"], wishes["skip"])
-    target = asked.output or PAGE
-    refuse_inside_evidence(target, asked)
+    target = asked.output or (PAGE if asked.format == "html" else None)
+    if target is not None:
+        refuse_inside_evidence(target, asked)
     found = _findings(asked)
     given = [*asked.evidence, *(word for one in asked.before for word in ("--before", one))]
     shown, words = found, given
@@ -65,7 +76,8 @@ def report(asked: Asked, **wishes: Any) -> int:
         shown, words = disguise.of(found), [disguise.path(word) for word in given]
     with asked.step("drawing the page"):
         write(target, _written(asked, shown, {**wishes, "command": shlex.join(words), "locate": _locator(words)}))
-    _summary(found, target)
+    if target is not None:
+        _summary(found, target)
     return _verdict(asked, found)
 
 
@@ -113,13 +125,15 @@ def _locator(words: list[str]) -> Callable[[str], str | None]:
     return located
 
 
-def _written(asked: Asked, found: Findings, wishes: dict[str, Any]) -> list[str]:
-    from zabtrace.report import page
+def _written(asked: Asked, found: Findings, wishes: dict[str, Any]) -> Iterable[str]:
+    from zabtrace.report import exports, markdown, page
     from zabtrace.report.content import Wish, gather
 
     window = asked.window(found.history.trace.servers)
     chosen = {key: wishes[key] for key in ("title", "note", "only", "skip", "command", "locate")}
-    return [page.html(gather(found, Wish(**chosen, window=window)))]
+    content = gather(found, Wish(**chosen, window=window))
+    writers = {"md": markdown.markdown, "timesketch": exports.timesketch, "shiviz": exports.shiviz}
+    return [page.html(content)] if asked.format == "html" else writers[asked.format](content)
 
 
 def _summary(found: Findings, target: Path) -> None:

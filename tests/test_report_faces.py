@@ -1,0 +1,69 @@
+"""The other faces of the report: Markdown, Timesketch, ShiViz."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import incident
+
+from zabtrace.fates import judge
+from zabtrace.report import exports
+from zabtrace.report.content import Content, Findings, Wish, gather
+from zabtrace.report.exports import Event
+from zabtrace.report.markdown import markdown
+
+LOG = re.compile(r"(\S+) (\{.*\})\n(.*)\n")
+
+
+def content() -> Content:
+    return gather(Findings(incident.history(), incident.judgement(), incident.prediction()), Wish(note="*bold* <b>"))
+
+
+def test_markdown_has_the_verdict_the_sections_and_no_live_markup() -> None:
+    text = "".join(markdown(content()))
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert headings[:3] == ["What happened", "Elections", "Leader epochs"]
+    assert "**nothing lost: No committed write was lost; 2 writes" in text
+    assert "| 0x100000007 | truncated |" in text
+    assert "- \\*bold\\* &lt;b&gt;" in text
+    for live in ("<script", "<b>", "<img", "\x1b", "\u202e"):
+        assert live not in text
+
+
+def test_timesketch_lines_have_what_timesketch_wants() -> None:
+    lines = [json.loads(line) for line in exports.timesketch(content())]
+    assert all({"message", "datetime", "timestamp_desc"} <= set(line) for line in lines)
+    records = [line for line in lines if line["timestamp_desc"] == "ZooKeeper transaction"]
+    assert len(records) == incident.trace().txns.height
+    assert {line["fate"] for line in records if line["zxid"] == "0x100000007"} == {"truncated"}
+    assert all("\x1b" not in line["message"] for line in lines)
+
+
+def test_a_vector_clock_counts_what_is_before() -> None:
+    sent, received, later = (1, 0, 1), (2, 0, 9), (2, 0, 10)
+    found = {sent: Event(["a"]), (2, 0, 3): Event(["b"]), received: Event(["c"], [sent]), later: Event(["d"])}
+    clocks = {key: clock for key, clock, _ in exports.clocked(found)}
+    assert clocks == {sent: {1: 1}, (2, 0, 3): {2: 1}, received: {1: 1, 2: 2}, later: {1: 1, 2: 3}}
+
+
+def test_messages_that_contradict_each_other_end_all_the_same() -> None:
+    one, other = (1, 0, 1), (2, 0, 1)
+    told = list(exports.clocked({one: Event(["a"], [other]), other: Event(["b"], [one])}))
+    assert [key for key, _, _ in told] == [one, other]
+    assert told[0][2] == ["a", "contradicts the order of the messages"]
+
+
+def test_the_shiviz_log_of_a_real_incident_grows_line_by_line(history_of) -> None:  # type: ignore[no-untyped-def]
+    history = history_of("truncated-3.8.0")
+    text = "".join(exports.shiviz(gather(Findings(history, judge(history)), Wish())))
+    head, body = text.split("\n\n", 1)
+    assert re.compile(head.replace("\\n", "\n").replace("?<", "?P<"))
+    parsed = [(host, json.loads(clock), event) for host, clock, event in LOG.findall(body)]
+    assert {host for host, _, _ in parsed} == {"server-1", "server-2", "server-3"}
+    own: dict[str, int] = {}
+    for host, clock, _ in parsed:
+        assert clock[host] == own.get(host, 0) + 1
+        own[host] = clock[host]
+        assert all(own.get(other, 0) >= number for other, number in clock.items())
+    assert any("a vote from" in event and len(clock) > 1 for _, clock, event in parsed)
