@@ -48,10 +48,8 @@ def txns(text: str) -> list[Txn]:
 
 def disk(log: str = "", snaps: str = "0:0", current: int | None = 1, accepted: int | None = None) -> Disk:
     """One disk. Snapshots are named only: nothing looks into them here."""
-    files = []
-    for part in (p.strip() for p in log.split("/")):
-        if records := txns(part):
-            files.append(LogFile(records[0].zxid, records, ENDINGS.get(part[-1], "padded")))
+    parts = [(part.strip(), txns(part)) for part in log.split("/")]
+    files = [LogFile(records[0].zxid, records, ENDINGS.get(part[-1], "padded")) for part, records in parts if records]
     named = [Snap(zxid(s), ()) for s in snaps.split()]
     return Disk(files, named, current, current if accepted is None else accepted)
 

@@ -29,11 +29,12 @@ def main(first: int, last: int, wanted: str | None = None) -> int:
             verdicts.setdefault(shown.kind, Counter())[judged.verdict] += 1
             for line in wrong(ensemble, shown, judged):
                 bad += 1
-                print(f"WRONG seed {seed} ({shown.kind}, {ensemble.servers[1].version}, {len(ensemble.servers)}): {line}", flush=True)
+                sys.stdout.write(f"WRONG seed {seed} ({shown.kind}, {ensemble.servers[1].version}, {len(ensemble.servers)}): {line}\n")
     for kind, counts in sorted(shares.items()):
         total = sum(counts.values())
-        print(f"{kind}: {total} writes, {100 * counts['undecided'] / max(total, 1):.1f} % undecided; {dict(verdicts[kind])} {dict(counts)}")
-    print(f"{bad} wrong labels in {last - first} cases, {time.time() - began:.0f} s")
+        share = 100 * counts["undecided"] / max(total, 1)
+        sys.stdout.write(f"{kind}: {total} writes, {share:.1f} % undecided; {dict(verdicts[kind])} {dict(counts)}\n")
+    sys.stdout.write(f"{bad} wrong labels in {last - first} cases, {time.time() - began:.0f} s\n")
     return 1 if bad else 0
 
 

@@ -127,7 +127,7 @@ class _Tables:
     def clients(self) -> None:
         for number, txn in enumerate(sorted(self.e.truth.acked), 1):
             self.ops.append(
-                {"source": "history.jsonl", "line": number, "client": "c", "session": txn.payload, "op": "create", "path": f"/n{txn.payload}",
+                {"source": "history.jsonl", "line": number, "client": "c", "session": txn.payload, "op": "create", "path": f"/n{txn.payload}",  # noqa: E501
                  "outcome": "acknowledged", "zxid": txn.zxid, "reply_zxid": txn.zxid, "write": True}
             )  # fmt: skip
 
@@ -135,7 +135,7 @@ class _Tables:
         e, shown = self.e, self.shown
         seen: Iterable[int] = sorted(shown.disks | shown.texts)
         members = [
-            {"server": sid, "copy": 0, "source": f"server-{sid}/zoo.cfg", "sid": s, "role": "observer" if server.observer else "participant",
+            {"server": sid, "copy": 0, "source": f"server-{sid}/zoo.cfg", "sid": s, "role": "observer" if server.observer else "participant",  # noqa: E501
              "host": f"127.0.0.{s}", "quorum_port": 2888, "election_port": 3888, "weight": 1}
             for sid in seen for s, server in e.servers.items()
         ]  # fmt: skip

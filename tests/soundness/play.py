@@ -215,6 +215,6 @@ def _nothing(e: Ensemble) -> None:
 
 
 UPSETS: tuple[Callable[[Ensemble], None], ...] = (
-    _crash_leader, _crash_leader, _crash_one, _crash_all, _pause, _starve, _starve, _step_down, _snapshot, _snapshot, _lose, _betray, _betray,
+    _crash_leader, _crash_leader, _crash_one, _crash_all, _pause, _starve, _starve, _step_down, _snapshot, _snapshot, _lose, _betray, _betray,  # noqa: E501
     _storm, _copy, _copy, _rejoin, _rejoin, _nothing,
 )  # fmt: skip
