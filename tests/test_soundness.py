@@ -48,5 +48,7 @@ def test_the_check_itself_finds_wrong_labels() -> None:
     writes = judge(replay(trace(ensemble, shown))).writes
     for fate, committed in (("survived", "yes"), ("lost", "no")):
         forged = Judgement("nothing_lost", writes.with_columns(fate=writes["fate"].clear(writes.height).fill_null(fate)))
-        forged = Judgement("nothing_lost", forged.writes.with_columns(committed=writes["committed"].clear(writes.height).fill_null(committed)))
+        forged = Judgement(
+            "nothing_lost", forged.writes.with_columns(committed=writes["committed"].clear(writes.height).fill_null(committed))
+        )
         assert len(wrong(ensemble, shown, forged)) > 1
