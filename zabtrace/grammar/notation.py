@@ -6,7 +6,7 @@ milliseconds, where Lark's own loader takes seconds. ``reference`` loads the sam
 
 from __future__ import annotations
 
-import ast
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -157,7 +157,7 @@ def _alternative(text: str, terminals: dict[str, str], columns: dict[str, Hole],
         at = found.end()
         name = found["name"]
         if found["literal"]:
-            parts.append(ast.literal_eval(found["literal"]))
+            parts.append(json.loads(found["literal"]))
         elif found["alias"]:
             kind = found["alias"]
         elif name in terminals:
