@@ -22,7 +22,7 @@ from zabtrace.report import ballots, facts, sections, story
 
 BOUND = 1000
 """Rows of a table that the page holds; it says how many there are."""
-VOTES = 5000
+VOTES = 2000
 """Votes that the page holds in all: with many elections only the first of each are listed."""
 SESSIONS = 500
 """Sessions listed, those with the most transactions."""

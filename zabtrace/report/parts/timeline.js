@@ -29,8 +29,13 @@ for (const block of document.querySelectorAll('script[type="application/json"][i
     Plotly.relayout(target, Object.fromEntries(axes.map((axis) => [`${axis}.range`, [incident.from, incident.to]])));
   };
   const everything = () => { restore(); Plotly.relayout(target, Object.fromEntries(axes.map((axis) => [`${axis}.autorange`, true]))); };
+  // The colours stand before the first drawing: a second one would take as long again.
+  for (const [path, value] of Object.entries(themed())) {
+    const keys = path.split("."), leaf = keys.pop();
+    keys.reduce((at, key) => (at[key] = at[key] || {}), figure.layout)[leaf] = value;
+  }
+  for (const trace of figure.data) if (trace.meta === "ink") trace.marker.color = trace.marker.line.color = Theme.colour("--ink");
   Plotly.newPlot(target, figure.data, figure.layout, options).then(() => {
-    repaint();
     target.dataset.ready = "1";
     target.on("plotly_click", (event) => {
       const said = event.points[0] && event.points[0].customdata;
