@@ -93,8 +93,6 @@ def _read_text(entry: Entry, zones: Zones) -> None:
 def _read_log(entry: Entry, zones: Zones) -> None:
     entry.zone = zones.of(entry)
     entry.log = read_log(entry.source, entry.zone, pattern=zones.pattern, keep=zones.keep)
-    if not zones.keep and one_sid(entry.log.sids) is None and len(entry.log.sids) > 1:
-        entry.log = read_log(entry.source, entry.zone, pattern=zones.pattern)  # whose lines they are is told from each
     entry.notes.extend(note for note in entry.log.remarks if note not in entry.notes)
     entry.said = one_sid(entry.log.sids)
     entry.version = entry.log.version
