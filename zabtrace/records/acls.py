@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from zabtrace.grammar import jute
@@ -13,6 +14,9 @@ ACL_LIST = jute.Vector(jute.records()["ACL"])
 
 def texts(buffer: Bytes, lists: Slices) -> pl.Series:
     """The lists that lie in these slices as ``perms:scheme:id`` joined by commas, null for length -1 and for null lists."""
-    distinct, place = distinct_bytes(buffer, lists)
-    written = [None if raw is None else reference.acl_text(reference.read(ACL_LIST, raw)[0]) for raw in distinct]
-    return pl.Series(written, dtype=pl.String).gather(place)
+    rows = np.flatnonzero(lists.length >= 0)
+    distinct, place = distinct_bytes(buffer, Slices(lists.start[rows], lists.length[rows]))
+    written = [reference.acl_text(reference.read(ACL_LIST, raw)[0]) for raw in distinct]
+    which = np.full(lists.length.size, len(written), dtype=np.uint32)
+    which[rows] = place
+    return pl.Series([*written, None], dtype=pl.String).gather(which)

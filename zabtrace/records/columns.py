@@ -198,12 +198,12 @@ def gather(buffer: Bytes, at: Ints, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return every(buffer, kind)[at].astype(kind.newbyteorder("="))
 
 
-def distinct_bytes(buffer: Bytes, slices: Slices) -> tuple[list[bytes | None], pl.Series]:
-    """The distinct contents of the slices, and which of them each slice has; length -1 is None."""
+def distinct_bytes(buffer: Bytes, slices: Slices) -> tuple[list[bytes], Ints]:
+    """The distinct contents of the slices, none of them null, and which of them each slice has."""
     import pyarrow as pa
 
-    coded = _views(buffer, slices).cast(pa.large_binary()).dictionary_encode(null_encoding="encode")
-    return coded.dictionary.to_pylist(), pl.Series(pl.from_arrow(coded.indices))
+    coded = _views(buffer, slices).cast(pa.large_binary()).dictionary_encode()
+    return coded.dictionary.to_pylist(), coded.indices.to_numpy()
 
 
 def texts(buffer: Bytes, slices: Slices) -> pl.Series:
