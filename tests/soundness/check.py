@@ -51,7 +51,7 @@ def _problems(e: Ensemble, starts: Starts, txn: Txn, row: dict[str, object], twi
         return
     if kept is False and fate in KEPT:
         yield "it is gone"
-    if kept and fate in GONE and not (twice and fate == "diverged"):
+    if kept and fate in GONE and not (twice and fate == "diverged") and starts.some_keep(txn):
         yield "it is kept"
     if kept is None:
         if fate in ("lost", "truncated", "shadowed", "recovered") and starts.some_keep(txn):
@@ -75,7 +75,8 @@ def lost_disk(e: Ensemble, txn: Txn) -> bool:
 
 def lost(e: Ensemble) -> set[Txn]:
     """Committed transactions that are gone."""
-    return {t for t in e.truth.committed if e.truth.kept(t) is False or (e.truth.kept(t) is None and lost_disk(e, t))}
+    gone = {t for t in e.truth.committed if not e.truth.returned(t)}
+    return {t for t in gone if e.truth.kept(t) is False or (e.truth.kept(t) is None and lost_disk(e, t))}
 
 
 class Starts:

@@ -76,7 +76,7 @@ def cuts(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> dict[
     written = set(chains.select(epoch_of("zxid").unique()).to_series().to_list())
     for e in epochs:
         mine = [s for s in found if s.epoch == e] + ([] if e in written else _implied(found, e))
-        result[e] = _combine(e, [_resolved(s, result) for s in mine], _witnesses(history, e))
+        result[e] = _doubted(history, _combine(e, [_resolved(s, result) for s in mine], _witnesses(history, e)))
     return result
 
 
@@ -97,6 +97,19 @@ def _combine(e: int, sources: Sequence[CutSource], witnesses: frozenset[int]) ->
     if lows and highs and max(lows) > min(highs) and _may_miss_a_file(strong, max(lows)):
         return Cut(e, min(lows), max(highs), tuple(strong))
     return Cut(e, max(lows, default=None), min(highs, default=None), tuple(strong))
+
+
+def _doubted(history: History, cut: Cut) -> Cut:
+    """Without its upper end, where only passages between files show it and a disk that has reached the epoch goes on beyond it."""
+    bounding = [s for s in cut.sources if s.high is not None]
+    if cut.high is None or not all(s.loose for s in bounding) or len({s.server for s in bounding}) > 1:
+        return cut
+    beyond = history.disks.filter(
+        (pl.col("copy") == 0)
+        & (pl.col("current_epoch") >= cut.epoch)
+        & pl.col("last_zxid").is_between(cut.high + 1, make(cut.epoch, 0) - 1)
+    )
+    return replace(cut, high=None) if beyond.height else cut
 
 
 def _may_miss_a_file(sources: Sequence[CutSource], top: int) -> bool:

@@ -96,6 +96,7 @@ def label(case: Case) -> pl.DataFrame:
         safe=pl.lit(case.outlook.safe),
         held=pl.lit(True) if case.outlook.holds_up_to is None else pl.col("zxid") <= case.outlook.holds_up_to,
         renumbered=pl.col("epoch").is_in(_renumbered(case, rows)),
+        doubted=pl.lit(False) if case.outlook.doubted_above is None else pl.col("zxid") > case.outlook.doubted_above,
     )
     # a committed write that a later epoch is not shown to have kept: that epoch may be the older one, numbered by a wiped server
     unsettled = rows.filter((pl.col("state") == labels.OPEN) & (pl.col("proof_rule").is_not_null() | pl.col("acked"))).height > 0

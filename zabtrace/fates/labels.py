@@ -128,6 +128,8 @@ def fate() -> pl.Expr:
         .then(pl.lit("undecided"))
         .when(out & committed)
         .then(pl.lit("lost"))
+        .when((pl.col("state").is_null() | (pl.col("state") == IN)) & pl.col("doubted") & ~pl.col("doomed"))
+        .then(pl.lit("undecided"))
         .when((pl.col("state") == IN) & pl.col("weak") & ~pl.col("in_epoch_proof") & ~pl.col("acked"))
         .then(pl.lit("recovered"))
         .when(pl.col("state") == IN)

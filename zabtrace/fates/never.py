@@ -219,9 +219,20 @@ def ends(read: Readings, epochs: Sequence[int], since: int | None) -> list[End]:
     """Every epoch end that the verdict rests on: between established epochs, and the one before a log that begins with counter 1."""
     first = read.chains.filter(pl.col("step") == "first").get_column("zxid").min()
     found = [end_of(read, f, e) for f, e in pairwise(epochs) if since is None or f >= epoch(since)]
+    if epochs and (unproved := _unproved(read, epochs[-1])) is not None:
+        found.append(end_of(read, epochs[-1], unproved))
     if isinstance(first, int) and epochs and first == make(epochs[0], 1) and epochs[0] > 1 and since is None:
         found.insert(0, _beginning(read, epochs[0]))
     return found
+
+
+def _unproved(read: Readings, newest: int) -> int | None:
+    """An epoch after the newest proved one that may have been established: its currentEpoch and the disks not read are a quorum."""
+    config = read.history.config_at()
+    known = read.history.disks.filter((pl.col("copy") == 0) & pl.col("current_epoch").is_not_null()).select("server", "current_epoch")
+    beyond = {server: e for server, e in known.iter_rows() if e > newest}
+    unread = config.voters - set(known.get_column("server").to_list())
+    return max(beyond.values()) if beyond and config.is_quorum(unread | beyond.keys()) else None
 
 
 def _beginning(read: Readings, e: int) -> End:

@@ -40,6 +40,9 @@ class Outlook:
     holds_up_to: int | None = None
     """Of the newest epoch: above this zxid fewer disks hold a write than it needs for a commit, those not read counted as holders."""
 
+    doubted_above: int | None = None
+    """Servers of a later epoch that is not proved lack what is above this, and with the disks not read they are a quorum."""
+
     def doomed(self) -> pl.Expr:
         """Would every quorum that can start discard the write?"""
         return pl.lit(False) if self.discarded_above is None else pl.col("zxid") > self.discarded_above
@@ -63,7 +66,20 @@ def outlook(history: History, newest: pl.DataFrame) -> Outlook:
         max(bounds, default=None),
         _never_above(history, config, disks),
         _holds_up_to(config, disks, set(history.trace.unordered)),
+        _doubted_above(history, config, disks, without_disk),
     )
+
+
+def _doubted_above(history: History, config: Config, disks: pl.DataFrame, without_disk: frozenset[int]) -> int | None:
+    """Lowest zxid above which an unproved later epoch, if it was established, kept nothing that its servers show."""
+    newest = history.epochs.filter(pl.col("status") == "established").get_column("epoch").max()
+    if not isinstance(newest, int):
+        return None
+    later: dict[int, int] = {s: z for s, z, e in disks.select("server", "last_zxid", "current_epoch").iter_rows() if (e or 0) > newest}
+    for top in sorted(set(later.values())):
+        if config.is_quorum(without_disk | {s for s, z in later.items() if z <= top}):
+            return top
+    return None
 
 
 def _holds_up_to(config: Config, disks: pl.DataFrame, unordered: set[int]) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from zabtrace.fates.case import Case
-from zabtrace.zxid import counter, epoch_of, text
+from zabtrace.zxid import counter, epoch_of, make, text
 
 DISCARDED = ("truncated", "shadowed", "pending")
 
@@ -54,6 +54,12 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
     if loose.height:
         yield f"{_count(loose.height, 'range')} of discarded writes known from text alone may have been committed."
     for end in case.ends:
+        cut = case.cuts.get(end.successor)
+        if cut is not None and cut.high is not None and end.never_above is not None and end.never_above > max(cut.high, make(end.epoch, 0)):
+            yield (
+                f"Epoch {end.successor} kept epoch {end.epoch} up to {text(cut.high)}, but servers stood at {text(end.never_above)}: "
+                "what lay between may have been committed."
+            )
         if end.never_above is None and end.voters_known:
             yield (
                 f"At the end of epoch {end.epoch} only {_servers(tuple(end.tops))} can be followed into epoch {end.successor}; "
