@@ -38,7 +38,7 @@ def photograph(target: Path) -> None:
     """The first screen of a real report, drawn by a headless Chromium."""
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
-        output(f"zabtrace report sample_logs/truncated-3.8.0 -o {page}", Path(folder))
+        output(f"zabtrace report sample_logs/truncated-3.8.0 --only timeline,writes -o {page}", Path(folder))
         camera = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=8000"]
         view = ["--window-size=1200,960", f"--screenshot={target}", page.as_uri()]
         subprocess.run([*camera, *view], capture_output=True, check=True, timeout=120)
