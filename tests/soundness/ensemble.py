@@ -405,9 +405,9 @@ class Ensemble:
             return
         kind, txn = server.inbox.popleft()
         alive = self.leading is not None and self.leading == server.leader and self.servers[self.leading].epoch == server.epoch
+        if kind != "commit" and server.queue:
+            self.flush(sid)
         if kind == "proposal":
-            if server.queue:
-                self.flush(sid)
             server.log(txn)
             server.pending.append(txn)
             if alive and txn in self.acks:
