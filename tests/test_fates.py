@@ -75,6 +75,12 @@ def test_on_a_quorum_of_disks_with_one_current_epoch_it_survived() -> None:
     assert column(judged, "rule")["1:5"] == "C1"
 
 
+def test_a_holder_that_has_accepted_a_later_epoch_may_meet_a_leader_without_it() -> None:
+    """1 was not read: it may have written currentEpoch 3 before the DIFF, and would win over the three that hold 1:4."""
+    disks = {2: disk("1:1-6"), 3: disk("1:1-5"), 4: disk("1:1-6", accepted=3), 5: disk("1:1-3", current=3)}
+    assert fates(Incident(disks, voters=5).judged())["1:4"] == "undecided"
+
+
 def test_a_quorum_of_disks_with_unequal_current_epochs_decides_nothing() -> None:
     judged = Incident({1: disk("1:1-5", current=1), 2: disk("1:1-5", current=2), 3: disk("1:1-3", current=3)}).judged()
     assert fates(judged)["1:5"] != "survived"

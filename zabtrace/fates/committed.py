@@ -43,10 +43,15 @@ class Holder:
     current_epoch: int
     last: int
     source: str
+    settled: bool
+    """It has accepted no later epoch than its current one."""
 
 
 def quorum_of_disks(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
-    """C1: on a quorum of voters in copies of one moment, with equal currentEpoch, or with every voter read and the others behind.
+    """C1: on a quorum of voters in copies of one moment, with equal and settled currentEpoch, or with every voter read and the others behind.
+
+    Settled: none of them has accepted a later epoch. A voter that was not read and has a later currentEpoch got it from a quorum of
+    ACKEPOCHs, one of these among them; with less than they hold it would win over them and discard the rest (ZOOKEEPER-4643).
 
     Any later leader needs a quorum of ACKEPOCHs, which meets the holders; waitForEpochAck and the vote order then force its
     history to contain what they hold (Leader.waitForEpochAck; FastLeaderElection.totalOrderPredicate).
@@ -63,7 +68,7 @@ def quorum_of_disks(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
 
 def _decided(mine: Sequence[Holder], all_read: Sequence[Holder], configs: Sequence[Config]) -> bool:
     by_epoch: dict[int, set[int]] = {}
-    for h in mine:
+    for h in (h for h in mine if h.settled):
         by_epoch.setdefault(h.current_epoch, set()).add(h.server)
     if not configs or not all(c.voters for c in configs):
         return False
@@ -98,7 +103,8 @@ def _moments(history: History, chains: pl.DataFrame) -> Iterator[list[Holder]]:
             continue
         source = row["source"] or row["base_source"] or ""
         moment = "" if row["copy"] == 0 else source.split("/", 1)[0]
-        moments.setdefault(moment, []).append(Holder(row["server"], row["current_epoch"] or 0, row["last_zxid"], source))
+        settled = (row["accepted_epoch"] or 0) <= (row["current_epoch"] or 0)
+        moments.setdefault(moment, []).append(Holder(row["server"], row["current_epoch"] or 0, row["last_zxid"], source, settled))
     yield from moments.values()
 
 
