@@ -48,7 +48,7 @@ class Holder:
 
 
 def quorum_of_disks(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
-    """C1: on a quorum of voters in copies of one moment, with equal and settled currentEpoch, or with every voter read and the others behind.
+    """C1: on a quorum of voters in copies of one moment, with equal, settled currentEpoch; or with all voters read and the others behind.
 
     Settled: none of them has accepted a later epoch. A voter that was not read and has a later currentEpoch got it from a quorum of
     ACKEPOCHs, one of these among them; with less than they hold it would win over them and discard the rest (ZOOKEEPER-4643).
