@@ -187,10 +187,16 @@ def _winning_votes(history: History, epochs: Sequence[int]) -> list[CutSource]:
 
 # ---------------------------------------------------------------- (c) TRUNC targets
 def _truncation_sources(history: History, epochs: Sequence[int]) -> list[CutSource]:
-    """TRUNC sent before the leader had a transaction of its epoch names cut(epoch); in 3.4 at any time."""
+    """TRUNC sent before the leader had a transaction of its epoch names cut(epoch); in 3.4 at any time.
+
+    The learner's line alone bounds one side only: it prints the same where a DIFF follows the TRUNC.
+    """
     old = history.trace.servers.filter(pl.col("version").str.starts_with("3.4.")).get_column("server").to_list()
-    rows = history.syncs.filter(
+    led = history.epochs.select("epoch", led="leader")
+    # an attempt that failed may bear the number of the epoch that another server then established
+    rows = history.syncs.join(led, on="epoch", how="left").filter(
         (pl.col("mode") == "TRUNC")
+        & (pl.col("leader") == pl.col("led")).fill_null(True)
         & pl.col("epoch").is_in(list(epochs))
         & pl.col("truncated_to").is_not_null()
         & (epoch_of("truncated_to") < pl.col("epoch"))
@@ -200,7 +206,7 @@ def _truncation_sources(history: History, epochs: Sequence[int]) -> list[CutSour
         CutSource(
             row["epoch"],
             row["truncated_to"],
-            row["truncated_to"],
+            row["truncated_to"] if row["to_zxid"] == row["truncated_to"] else None,
             row["learner"],
             False,
             row["source"],
