@@ -105,6 +105,13 @@ def trace() -> Trace:
             ],
         ),
         lines=schema.frame(schema.LINES, lines),
+        levels=schema.frame(
+            schema.LEVELS,
+            [
+                {"source": "server-1/zookeeper.log", "server": 1, "level": "INFO", "lines": 1, "understood": 1},
+                {"source": "server-1/zookeeper.log", "server": 1, "level": "WARN", "lines": 5, "understood": 0},
+            ],
+        ),
         txns=schema.frame(schema.TXNS, records),
         ops=schema.frame(
             schema.TXN_OPS,

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-GRAMMARS = {path.name for path in (ROOT / "grammars").iterdir() if path.suffix in (".lark", ".jute")}
+GRAMMARS = {path.name for path in (ROOT / "grammars").iterdir() if path.suffix in (".lark", ".jute", ".tsv")}
 SKIPPED = {"__pycache__", "build", "dist", "sample_logs", "tests", "docs", "zabtrace.egg-info"}
 WHAT_IS_THERE = """
 import zabtrace

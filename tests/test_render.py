@@ -160,7 +160,7 @@ def test_prediction(history):
     assert document["best_to_rebuild_from"] == {"server": 2, "why": "it has everything", "would_lose": ["0x100000007"]}
 
 
-def test_event_summary_counts_continuations_with_their_record(history):
+def test_event_summary_tells_lines_per_source_and_level_and_adds_them_up(history):
     document = documents.events_summary(history.trace)
     (log,) = document["sources"]
     assert {key: log[key] for key in ("lines", "understood", "unknown", "foreign", "damaged")} == {
