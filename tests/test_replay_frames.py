@@ -164,6 +164,12 @@ def test_a_cut_within_the_leaders_own_epoch_discards_nothing() -> None:
     assert (row["mode"], row["truncated_to"], row["discarded_to"]) == ("TRUNC", E2 + 3, None)
 
 
+def test_an_empty_committed_log_ends_where_the_leader_stands() -> None:
+    decision = sync("sync_decision", max_committed=0, min_committed=0, last_processed=E1 + 9, peer_zxid=E1 + 15)
+    (row,) = replay(trace([*VOTE, decision, quorum(2, 2)])).syncs.to_dicts()
+    assert (row["mode"], row["truncated_to"], row["discarded_from"]) == ("TRUNC", E1 + 9, E1 + 10)
+
+
 def test_discarded_records_are_counted_on_an_older_copy() -> None:
     decision = sync("sync_decision", max_committed=E1 + 3, min_committed=E1 + 1, last_processed=E2, peer_zxid=E1 + 5)
     events = [*VOTE, quorum(2, 2), decision, (1, "learner_trunc", {"zxid": E1 + 3}), (1, "uptodate", {})]

@@ -68,9 +68,14 @@ class Sent:
             return self.last_processed
         return self.peer_zxid if self.equal else self.max_committed or None
 
+    @property
+    def log_end(self) -> int | None:
+        """maxCommittedLog; of an empty log, printed as 0, the last processed zxid (LearnerHandler.syncFollower, 3.5.0+)."""
+        return self.last_processed if self.max_committed == 0 and self.last_processed is not None else self.max_committed
+
     def zxids(self) -> set[int | None]:
         """The zxids that its first packet may carry."""
-        return {self.diff, self.trunc, self.max_committed, self.peer_zxid, self.last_processed, self.snapshot}
+        return {self.diff, self.trunc, self.log_end, self.max_committed, self.peer_zxid, self.last_processed, self.snapshot}
 
 
 @dataclass(eq=False)

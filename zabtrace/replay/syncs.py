@@ -70,14 +70,14 @@ def mode_of(learner: Received | None, leader: Sent | None) -> str | None:
         said = "TRUNC" if _ahead(leader) else None  # 3.5+ print nothing at INFO for this one
     if said in ("TRUNC", "TRUNC+DIFF") and leader is not None:
         kept = _kept(learner, leader)
-        more = leader.max_committed is not None and kept is not None and leader.max_committed > kept
+        more = leader.log_end is not None and kept is not None and leader.log_end > kept
         return "TRUNC+DIFF" if more else "TRUNC"
     return said
 
 
 def _ahead(leader: Sent) -> bool:
     """Rule 3 of LearnerHandler.syncFollower: beyond the committed log, and not just a new epoch's counter 0."""
-    peer, most = leader.peer_zxid, leader.max_committed
+    peer, most = leader.peer_zxid, leader.log_end
     return peer is not None and most is not None and peer > most and zxid.counter(peer) != 0 and leader.last_processed not in (None, peer)
 
 
@@ -87,13 +87,13 @@ def _kept(learner: Received | None, leader: Sent | None) -> int | None:
         return learner.zxid if learner.mode == "TRUNC" else None
     if leader is None or (leader.mode not in ("TRUNC", "TRUNC+DIFF") and not (leader.mode is None and _ahead(leader))):
         return None
-    return leader.trunc if leader.trunc is not None else leader.max_committed if _ahead(leader) else None
+    return leader.trunc if leader.trunc is not None else leader.log_end if _ahead(leader) else None
 
 
 def _target(learner: Received | None, leader: Sent | None, mode: str | None) -> int | None:
     """The last zxid that the learner holds by it, as announced."""
     if mode == "TRUNC+DIFF" and leader is not None:
-        return leader.max_committed
+        return leader.log_end
     if mode == "TRUNC" and leader is None:
         return None  # a DIFF may follow it
     if learner is not None and learner.zxid is not None:
@@ -102,7 +102,7 @@ def _target(learner: Received | None, leader: Sent | None, mode: str | None) -> 
         return None
     if leader.equal:
         return leader.peer_zxid
-    diff = leader.diff if leader.diff is not None else leader.max_committed
+    diff = leader.diff if leader.diff is not None else leader.log_end
     return {"DIFF": diff, "SNAP": leader.snapshot}.get(mode, _kept(None, leader))
 
 
