@@ -19,6 +19,7 @@ from zabtrace.protocol.sync import COMMITTED_LOG, SNAPSHOT_SIZE_FACTOR, Position
 from zabtrace.protocol.vote import Vote, decided_by
 from zabtrace.replay.disks import chains
 from zabtrace.replay.history import History
+from zabtrace.replay.learned import learned
 from zabtrace.zxid import text
 
 MOST_VOTERS = 7
@@ -108,12 +109,10 @@ def _sets(servers: Sequence[int], config: Config) -> list[tuple[int, ...]]:
 # ---------------------------------------------------------------- the disks
 def _disks(history: History) -> dict[int, _Disk]:
     """The newest disks; servers with several copies of unproved order are left out."""
-    none = pl.DataFrame(schema={"server": pl.Int64, "epoch": pl.Int64})
-    led = history.epochs.filter(pl.col("leader").is_not_null()).select(server="leader", epoch="epoch")
     newest = history.disks.filter(
         (pl.col("copy") == 0) & pl.col("last_zxid").is_not_null() & ~pl.col("server").is_in(list(history.trace.unordered))
     )
-    rows = chains(history.trace, led, none).filter(pl.col("copy") == 0)
+    rows = chains(history.trace, *learned(history)).filter(pl.col("copy") == 0)
     every = rows.filter(pl.col("hidden_by").is_null()).get_column("zxid").unique()
     versions = dict(history.trace.servers.select("server", "version").iter_rows())
     return {

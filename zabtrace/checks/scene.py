@@ -12,6 +12,7 @@ import polars as pl
 from zabtrace.checks.findings import Witness
 from zabtrace.replay.disks import chains
 from zabtrace.replay.history import History
+from zabtrace.replay.learned import learned
 from zabtrace.zxid import epoch_of, make, text
 
 SENT_SNAPSHOT = "SNAP"
@@ -30,11 +31,7 @@ class Scene:
     @cached_property
     def every_chain(self) -> pl.DataFrame:
         """``replay.disks.CHAIN_COLUMNS`` of every copy, with ``epoch``."""
-        epochs, syncs = self.history.epochs, self.history.syncs
-        led = epochs.filter(pl.col("leader").is_not_null()).select(server="leader", epoch="epoch")
-        first = syncs.filter(pl.col("epoch").is_not_null()).group_by("learner", "epoch", maintain_order=True).first()
-        imported = first.filter(pl.col("mode") == SENT_SNAPSHOT).select(server="learner", epoch="epoch")
-        return chains(self.history.trace, led, imported).with_columns(epoch=epoch_of("zxid"))
+        return chains(self.history.trace, *learned(self.history)).with_columns(epoch=epoch_of("zxid"))
 
     @cached_property
     def chains(self) -> pl.DataFrame:

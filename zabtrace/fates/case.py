@@ -13,6 +13,7 @@ from zabtrace.fates.never import End, Readings, ends
 from zabtrace.fates.outlook import Outlook, outlook
 from zabtrace.replay.disks import chains
 from zabtrace.replay.history import History
+from zabtrace.replay.learned import learned
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Case:
 
 def build_case(history: History, since: int | None = None) -> Case:
     """Work out cuts, proofs and epoch ends."""
-    chain = chains(history.trace, _led(history), _imported(history))
+    chain = chains(history.trace, *learned(history))
     read = Readings(history, chain)
     epochs = established(history)
     cut = cuts(history, chain, epochs)
@@ -49,13 +50,3 @@ def build_case(history: History, since: int | None = None) -> Case:
         read,
         outlook(history, newest),
     )
-
-
-def _led(history: History) -> pl.DataFrame:
-    return history.epochs.filter(pl.col("leader").is_not_null()).select(server="leader", epoch="epoch")
-
-
-def _imported(history: History) -> pl.DataFrame:
-    """Learners whose first synchronization in an epoch was a SNAP, as text tells."""
-    first = history.syncs.filter(pl.col("epoch").is_not_null()).group_by("learner", "epoch", maintain_order=True).first()
-    return first.filter(pl.col("mode") == "SNAP").select(server="learner", epoch="epoch")

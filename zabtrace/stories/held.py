@@ -14,6 +14,7 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.replay.disks import COPY, chains
 from zabtrace.replay.history import History
+from zabtrace.replay.learned import learned
 from zabtrace.zxid import text
 
 IN_FORCE, HIDDEN, COVERED, ABSENT, UNKNOWN = "in force", "hidden", "covered", "absent", "unknown"
@@ -50,13 +51,6 @@ def held(history: History, zxids: pl.Series) -> pl.DataFrame:
         own = chain.filter((pl.col("server") == disk["server"]) & (pl.col("copy") == disk["copy"]))
         rows += _runs(disk, zxids, own, (disk["server"], disk["copy"]) in damaged)
     return schema.frame(schema.HELD, rows)
-
-
-def learned(history: History) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Who led which epoch, and whose first synchronization in an epoch was a SNAP: what ``replay.disks.chains`` takes."""
-    led = history.epochs.filter(pl.col("leader").is_not_null()).select(server="leader", epoch="epoch")
-    first = history.syncs.filter(pl.col("epoch").is_not_null()).group_by("learner", "epoch", maintain_order=True).first()
-    return led, first.filter(pl.col("mode") == "SNAP").select(server="learner", epoch="epoch")
 
 
 def _runs(disk: dict[str, Any], zxids: pl.Series, own: pl.DataFrame, damaged: bool) -> Iterator[dict[str, Any]]:
