@@ -4,7 +4,7 @@ import pytest
 
 from zabtrace.protocol import broadcast, discovery, durable, truncation
 from zabtrace.protocol.discovery import Summary
-from zabtrace.protocol.election import FOLLOWING, LEADING, LOOKING, Looking, Notification, elect
+from zabtrace.protocol.election import FOLLOWING, LEADING, LOOKING, Looking, Notification, elect, first_vote
 from zabtrace.protocol.quorum import Config
 from zabtrace.protocol.sync import Position, decide
 from zabtrace.protocol.vote import Vote, wins
@@ -79,7 +79,80 @@ def test_a_reconfig_in_flight_needs_both_quorums() -> None:
     assert server.decide() == LEADING
 
 
+@pytest.mark.parametrize(("release", "expected"), [("3.9.4", FOLLOWING), ("3.6.0", FOLLOWING), ("3.5.10", None), ("3.4.14", None)])
+def test_a_server_of_the_same_round_counts_those_who_look_too(release: str, expected: str | None) -> None:
+    """3 has a LOOKING vote, one of an epoch later, and the leader's own: 3.6.0+ compares the second by its leader only."""
+    server = Looking(1, Vote(1, 7, 1), [FIVE], release=release)
+    server.receive(Notification(2, LOOKING, 1, Vote(1, 8, 3)))
+    server.receive(Notification(4, FOLLOWING, 1, Vote(2, 8, 3)))
+    assert server.decide() is None  # the leader itself has not been heard LEADING
+    server.receive(Notification(3, LEADING, 1, Vote(1, 8, 3)))
+    assert server.decide() == expected
+
+
+@pytest.mark.parametrize(
+    ("release", "zxids", "joins"),
+    [("3.4.5", (8, 8), True), ("3.4.5", (8, 9), False), ("3.4.6", (8, 9), True), ("3.5.4", (8, 9), False), ("3.5.5", (8, 9), True)],
+)
+def test_older_releases_need_equal_zxids_to_join(release: str, zxids: tuple[int, int], joins: bool) -> None:
+    """ZOOKEEPER-1732 and 1818."""
+    server = Looking(1, Vote(1, 8, 1), [THREE], release=release)
+    server.receive(Notification(2, FOLLOWING, 3, Vote(2, zxids[0], 3)))
+    server.receive(Notification(3, LEADING, 3, Vote(2, zxids[1], 3)))
+    assert (server.decide() == FOLLOWING) is joins
+
+
+def test_with_a_sender_that_tells_no_version_only_the_leader_is_compared() -> None:
+    server = Looking(1, Vote(1, 8, 1), [THREE])
+    server.receive(Notification(2, FOLLOWING, 3, Vote(1, 8, 3), version=0))
+    server.receive(Notification(3, LEADING, 3, Vote(2, 9, 3)))
+    assert server.decide() == FOLLOWING
+
+
+def test_an_election_that_would_make_itself_the_existing_leader_needs_its_own_round() -> None:
+    server = Looking(3, Vote(1, 8, 3), [THREE], round=4)
+    for sid in (1, 2):
+        server.receive(Notification(sid, FOLLOWING, 2, Vote(2, 8, 3)))
+    assert server.decide() is None
+    server = Looking(3, Vote(1, 8, 3), [THREE], round=1)
+    for sid in (1, 2):
+        server.receive(Notification(sid, FOLLOWING, 2, Vote(2, 8, 3)))
+    assert server.decide() == LEADING
+
+
+def test_without_a_database_nobody_is_heard_from_3_6_on() -> None:
+    empty = Notification(2, LOOKING, 1, Vote(0, -1, 2))
+    assert Looking(1, Vote(0, 8, 1), [THREE], release="3.6.0").receive(empty) == ["no database"]
+    assert Looking(1, Vote(0, 8, 1), [THREE], release="3.5.9").receive(empty) == ["counted"]
+    assert Looking(1, Vote(0, -1, 1), [THREE]).receive(Notification(2, LOOKING, 1, Vote(0, 8, 2))) == ["no database"]
+
+
+def test_only_a_better_vote_ends_the_last_wait() -> None:
+    server = Looking(1, Vote(1, 8, 1), [THREE])
+    assert server.better(Notification(2, LOOKING, 1, Vote(1, 8, 2)))
+    assert not server.better(Notification(2, LOOKING, 1, Vote(1, 7, 2)))
+
+
+def test_an_observer_votes_for_nobody_and_is_not_heard() -> None:
+    vote = first_vote(4, 9, 1, observer=True)
+    assert set(vote) == {-(1 << 63)}
+    assert Looking(1, Vote(1, 8, 1), [THREE]).receive(Notification(4, LOOKING, 1, vote)) == ["sender is no voter"]
+
+
 # ---------------------------------------------------------------- discovery
+def test_the_epoch_is_fixed_by_a_quorum_that_includes_the_leader() -> None:
+    found = discovery.Discovery(3, FIVE)
+    assert [found.connect(sid, accepted) for sid, accepted in ((1, 4), (2, 7), (4, 1))] == [None, None, None]
+    assert found.connect(3, 2) == 8
+    assert found.connect(5, 30) == 8
+    assert [found.acknowledge(sid) for sid in (1, 2, 4, 3)] == [False, False, False, True]
+
+
+def test_an_empty_database_does_not_count_from_3_6_on() -> None:
+    assert discovery.counts(Summary(0, -1), Summary(0, 0), "3.5.9")
+    assert not discovery.counts(Summary(0, -1), Summary(0, 0), "3.6.0")
+
+
 def test_discovery_takes_the_next_epoch_and_refuses_lower_ones() -> None:
     assert discovery.proposed([0, 4, 2]) == 5
     assert discovery.answer(5, 4, Summary(3, 77)) == Summary(3, 77)
@@ -124,14 +197,25 @@ LOG = [ONE + n for n in range(3, 8)]
         (ONE + 9, TWO + 2, [*LOG, TWO + 1, TWO + 2], None, "SNAP", None),
         (ONE + 5, ONE + 7, [ONE + 3, ONE + 4, ONE + 6, ONE + 7], None, "TRUNC+DIFF", ONE + 4),
         (ONE + 1, ONE + 7, LOG, None, "SNAP", None),
-        (ONE + 1, ONE + 7, LOG, [ONE + 1, ONE + 2], "DIFF", None),
-        (ONE + 2, ONE + 7, LOG, [ONE + 1], "TRUNC+DIFF", ONE + 1),
+        (ONE + 1, ONE + 7, LOG, [ONE + 1, ONE + 2, ONE + 3], "DIFF", None),
+        (ONE + 2, ONE + 7, LOG, [ONE + 1, ONE + 3], "TRUNC+DIFF", ONE + 1),
+        (ONE + 1, ONE + 7, LOG, [ONE + 1, ONE + 2], "SNAP", None),
         (TWO, ONE + 7, LOG, None, "SNAP", None),
     ],
 )
 def test_the_table_of_3_5(peer: int, last: int, log: list[int], disk: list[int] | None, mode: str, cut: int | None) -> None:
     sync = decide(Position(peer, last, log, disk is not None, disk or ()), "3.8.0")
     assert (sync.mode, sync.truncated_to) == (mode, cut)
+
+
+def test_a_gap_behind_the_log_files_is_passed_on_by_3_5_alone() -> None:
+    at = Position(ONE + 1, ONE + 7, LOG, True, [ONE + 1, ONE + 2])
+    assert (decide(at, "3.5.9").mode, decide(at, "3.6.0").mode) == ("DIFF", "SNAP")
+
+
+def test_a_leader_can_be_told_to_send_snapshots() -> None:
+    assert decide(Position(ONE + 7, ONE + 7, LOG, forced=True), "3.8.0").mode == "SNAP"
+    assert decide(Position(ONE + 7, ONE + 7, LOG, forced=True), "3.4.14").mode == "DIFF"
 
 
 def test_3_4_cuts_across_epochs_and_sends_a_snapshot_from_an_empty_log() -> None:

@@ -6,7 +6,12 @@ Pure rules: the epoch proposed, a learner's answer to it, and whether that answe
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from zabtrace.protocol.quorum import Config
+from zabtrace.protocol.releases import NEWEST, among
+from zabtrace.protocol.vote import NO_DATABASE
 
 ALREADY_ACCEPTED = -1
 """currentEpoch in the ACKEPOCH of a learner that had accepted this epoch before: "does not count"."""
@@ -44,6 +49,36 @@ def ahead(ack: Summary, leader: Summary) -> bool:
     return ack.current_epoch != ALREADY_ACCEPTED and ack > leader
 
 
-def counts(ack: Summary, leader: Summary) -> bool:
-    """Does this ACKEPOCH count towards the quorum that lets the leader write its currentEpoch?"""
+def counts(ack: Summary, leader: Summary, release: str = NEWEST) -> bool:
+    """Does this ACKEPOCH count towards the quorum that lets the leader write its currentEpoch? From 3.6.0 on not without a database."""
+    if ack.last_zxid == NO_DATABASE and among(release, "3.6.0-"):
+        return False
     return ack.current_epoch != ALREADY_ACCEPTED and not ahead(ack, leader)
+
+
+@dataclass
+class Discovery:
+    """One leader's attempt: who connected, the epoch once it is fixed, and who acknowledged it.
+
+    ``config`` is the one in force: a reconfig in flight does not count here. The epoch is fixed when a quorum that includes the leader
+    has connected; who comes later gets the same one.
+    """
+
+    leader: int
+    config: Config
+    accepted: dict[int, int] = field(default_factory=dict)
+    acknowledged: set[int] = field(default_factory=set)
+    epoch: int | None = None
+
+    def connect(self, sid: int, accepted: int) -> int | None:
+        """FOLLOWERINFO (or the leader's own acceptedEpoch): the epoch to send, None while it is not fixed."""
+        if self.epoch is None:
+            self.accepted[sid] = accepted
+            if self.leader in self.accepted and self.config.is_quorum(self.accepted):
+                self.epoch = proposed(self.accepted.values())
+        return self.epoch
+
+    def acknowledge(self, sid: int) -> bool:
+        """An ACKEPOCH that counts; True once a quorum that includes the leader has acknowledged."""
+        self.acknowledged.add(sid)
+        return self.leader in self.acknowledged and self.config.is_quorum(self.acknowledged)

@@ -1,8 +1,9 @@
-"""FastLeaderElection as a machine without clocks or sockets (FastLeaderElection.lookForLeader, 3.4.6 to 3.9).
+"""FastLeaderElection as a machine without clocks or sockets (FastLeaderElection.lookForLeader, 3.4 to 3.9).
 
 Strategy: ``Looking`` is one server in one LOOKING interval. ``receive`` takes a notification and returns the rules that it set off, by
 name; ``decide`` is what the server does when finalizeWait has passed without a better vote. Which notification arrives when, and
-what a time-out resends, is the caller's: replay feeds what a log shows, ``simulate`` what its network delivers.
+what a time-out resends, is the caller's: replay feeds what a log shows, ``simulate`` what its network delivers. Where releases differ,
+``EQUALITIES`` and ``JOINS`` say how.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from zabtrace.protocol.quorum import Config
-from zabtrace.protocol.vote import Vote, wins
+from zabtrace.protocol.releases import EVERY, NEWEST, among
+from zabtrace.protocol.vote import NO_DATABASE, Vote, wins
 
 FINALIZE_WAIT_MS = 200
 FIRST_TIMEOUT_MS = 200
@@ -24,6 +26,7 @@ REASONS = {
     "sender is no voter": "its sender or its candidate is no voter",
     "later round": "its round is later: the server joins that round and starts over",
     "earlier round": "its round is over: ignored",
+    "no database": "one of the two has no database: ignored",
     "better vote": "its candidate beats the server's own: adopted",
     "counted": "counted",
     "observer": "observers do not elect",
@@ -33,20 +36,83 @@ REASONS = {
 """Rules that a notification sets off, in words."""
 
 
+NO_VOTE = -(1 << 63)
+"""Leader, zxid and epoch in the vote of an observer, which is no voter (FastLeaderElection.getInitId)."""
+
+
 class Ballot(NamedTuple):
-    """A vote with the round it was cast in."""
+    """A vote as it is remembered: with the round it was cast in, the state of who cast it, and the version of the message."""
 
     vote: Vote
     round: int
+    state: str = LOOKING
+    version: int = 2
 
 
 class Notification(NamedTuple):
-    """What one server tells another: its state, its round, and its vote."""
+    """What one server tells another: its state, its round, and its vote. ``version``: 0 before 3.4.6, 1 in 3.4, 2 from 3.5.0."""
 
     sender: int
     state: str
     round: int
     vote: Vote
+    version: int = 2
+
+
+def message_version(release: str) -> int:
+    """The message format of a release.
+
+    >>> message_version("3.4.5"), message_version("3.4.6"), message_version("3.9.4")
+    (0, 1, 2)
+    """
+    return 2 if among(release, "3.5.0-") else 1 if among(release, "3.4.6-3.4") else 0
+
+
+def first_vote(sid: int, zxid: int, epoch: int, observer: bool = False) -> Vote:
+    """What a server votes when it begins to look: for itself; an observer for nobody.
+
+    >>> first_vote(2, 8, 1)
+    Vote(peer_epoch=1, zxid=8, sid=2)
+    """
+    return Vote(NO_VOTE, NO_VOTE, NO_VOTE) if observer else Vote(epoch, zxid, sid)
+
+
+def _all_fields(one: Ballot, other: Ballot) -> bool:
+    return one.vote == other.vote and one.round == other.round
+
+
+def _leader_and_epoch(one: Ballot, other: Ballot) -> bool:
+    """Where exactly one of the two comes from a release that sends no version, only the leader is compared."""
+    if (one.version > 0) != (other.version > 0):
+        return one.vote.sid == other.vote.sid
+    return (one.vote.sid, one.vote.peer_epoch) == (other.vote.sid, other.vote.peer_epoch)
+
+
+EQUALITIES: tuple[tuple[str, Callable[[Ballot, Ballot], bool]], ...] = (
+    ("3.4.6-3.4, 3.5.5-3.5, 3.6.0-", _leader_and_epoch),
+    (EVERY, _all_fields),
+)
+"""When two votes of servers that follow or lead are equal, by release (Vote.equals; ZOOKEEPER-1732 and 1818 are the row of all fields)."""
+
+
+@dataclass(frozen=True)
+class Join:
+    """How a vote from a server that follows or leads is filed with those of the round."""
+
+    releases: str
+    state_kept: bool
+    """Kept with its state (3.6.0+), else as if it were LOOKING: then all four fields are compared."""
+
+
+JOINS = (Join("3.6.0-", True), Join(EVERY, False))
+"""FastLeaderElection.lookForLeader, cases FOLLOWING and LEADING of the server's own round."""
+
+
+def equal(one: Ballot, other: Ballot, release: str = NEWEST) -> bool:
+    """Do two votes count for the same leader? Votes of a LOOKING server are compared in all fields."""
+    if LOOKING in (one.state, other.state):
+        return _all_fields(one, other)
+    return next(rule for releases, rule in EQUALITIES if among(release, releases))(one, other)
 
 
 @dataclass
@@ -57,9 +123,10 @@ class Looking:
     own: Vote
     configs: Sequence[Config]
     round: int = 0
+    release: str = NEWEST
     proposal: Vote = field(init=False)
     recvset: dict[int, Ballot] = field(default_factory=dict)
-    outofelection: dict[int, tuple[str, Ballot]] = field(default_factory=dict)
+    outofelection: dict[int, Ballot] = field(default_factory=dict)
     joined: Vote | None = None
     """The existing leader that it found."""
 
@@ -83,11 +150,17 @@ class Looking:
 
     def notification(self) -> Notification:
         """What it tells the others now."""
-        return Notification(self.sid, LOOKING, self.round, self.proposal)
+        return Notification(self.sid, LOOKING, self.round, self.proposal, message_version(self.release))
+
+    def better(self, heard: Notification) -> bool:
+        """Does this one end finalizeWait? It is then received; any other that comes meanwhile is dropped."""
+        return wins(heard.vote, self.proposal, self._weight(heard.vote.sid))
 
     def _agreed(self) -> bool:
-        mine = Ballot(self.proposal, self.round)
-        same = {sid for sid, ballot in self.recvset.items() if ballot == mine}
+        return self._quorum(self.recvset, Ballot(self.proposal, self.round))
+
+    def _quorum(self, votes: Mapping[int, Ballot], ballot: Ballot) -> bool:
+        same = {sid for sid, other in votes.items() if equal(other, ballot, self.release)}
         return all(config.is_quorum(same) for config in self.configs)
 
     def _weight(self, sid: int) -> int:
@@ -95,6 +168,8 @@ class Looking:
 
     def _looking(self, heard: Notification) -> list[str]:
         rules = []
+        if NO_DATABASE in (heard.vote.zxid, self.own.zxid) and among(self.release, "3.6.0-"):
+            return ["no database"]
         if heard.round < self.round:
             return ["earlier round"]
         if heard.round > self.round:
@@ -105,30 +180,37 @@ class Looking:
         elif wins(heard.vote, self.proposal, self._weight(heard.vote.sid)):
             self.proposal = heard.vote
             rules.append("better vote")
-        self.recvset[heard.sender] = Ballot(heard.vote, heard.round)
+        self.recvset[heard.sender] = Ballot(heard.vote, heard.round, LOOKING, heard.version)
         return [*rules, "counted", *(["quorum"] if self._agreed() else [])]
 
     def _settled(self, heard: Notification) -> list[str]:
-        """From a FOLLOWING or LEADING sender: is there a leader already that a quorum follows and that says so itself?"""
-        ballot = Ballot(heard.vote, heard.round)
-        if heard.round == self.round:
-            self.recvset[heard.sender] = ballot
-        self.outofelection[heard.sender] = (heard.state, ballot)
-        same = {
-            sid
-            for sid, (_, other) in self.outofelection.items()
-            if (other.vote.sid, other.vote.peer_epoch) == (heard.vote.sid, heard.vote.peer_epoch)
-        }
-        if all(config.is_quorum(same) for config in self.configs) and self._leads(heard.vote.sid, heard.round):
-            self.round, self.joined = heard.round, heard.vote
-            return ["counted", "existing leader"]
+        """From a FOLLOWING or LEADING sender: is there a leader already that a quorum follows and that says so itself?
+
+        In the server's own round its LOOKING votes count too; else only those of servers that have decided.
+        """
+        ballot = Ballot(heard.vote, heard.round, heard.state, heard.version)
+        if heard.round == self.round and self._agree_in_round(heard, ballot):
+            return self._join(heard)
+        self.outofelection[heard.sender] = ballot
+        if self._quorum(self.outofelection, ballot) and self._leads(self.outofelection, heard.vote.sid, heard.round):
+            return self._join(heard)
         return ["counted"]
 
-    def _leads(self, leader: int, round_: int) -> bool:
+    def _agree_in_round(self, heard: Notification, ballot: Ballot) -> bool:
+        keeps = next(join for join in JOINS if among(self.release, join.releases)).state_kept
+        self.recvset[heard.sender] = ballot._replace(version=0) if keeps else ballot._replace(state=LOOKING)
+        leaders = self.recvset if keeps else self.outofelection
+        return self._quorum(self.recvset, ballot) and self._leads(leaders, heard.vote.sid, heard.round)
+
+    def _join(self, heard: Notification) -> list[str]:
+        self.round, self.joined = heard.round, heard.vote
+        return ["counted", "existing leader"]
+
+    def _leads(self, votes: Mapping[int, Ballot], leader: int, round_: int) -> bool:
         """FastLeaderElection.checkLeader: the leader itself was heard LEADING; where it is this server, the round must be its own."""
         if leader == self.sid:
             return self.round == round_
-        return self.outofelection.get(leader, ("", None))[0] == LEADING
+        return leader in votes and votes[leader].state == LEADING
 
 
 def _observing(_: Looking, __: Notification) -> list[str]:

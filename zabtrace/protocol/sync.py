@@ -30,6 +30,8 @@ class Position:
     """The leader's log files reach back to ``peer`` and are small enough to be sent (3.5.0+)."""
     disk_zxids: Sequence[int] = ()
     """What those files hold from the one that covers ``peer`` on, ascending; empty where that is not known: then ``peer`` is among it."""
+    forced: bool = False
+    """zookeeper.forceSnapshotSync is set (3.5.0+)."""
 
     @property
     def lowest(self) -> int:
@@ -73,6 +75,12 @@ def _walk_disk(at: Position) -> tuple[str, int | None]:
     return _walk(Position(at.peer, at.last_processed, joined))
 
 
+def _walk_disk_whole(at: Position) -> tuple[str, int | None]:
+    """As above, but only where the files reach up to the committed log (3.6.0+; before, a gap was passed on: ZOOKEEPER-2418)."""
+    gap = bool(at.disk_zxids) and at.lowest not in at.disk_zxids
+    return ("SNAP", None) if gap else _walk_disk(at)
+
+
 def _walk_34(at: Position) -> tuple[str, int | None]:
     """3.4: as above, also across epochs."""
     following = bisect_left(at.committed_log, at.peer)
@@ -81,6 +89,7 @@ def _walk_34(at: Position) -> tuple[str, int | None]:
 
 
 RULES: tuple[Rule, ...] = (
+    ("the leader is told to send snapshots", lambda at: at.forced, lambda at: ("SNAP", None)),
     ("it stands where the leader stands", lambda at: at.peer == at.last_processed, lambda at: ("DIFF", None)),
     (
         "it is ahead of the leader's committed log",
@@ -88,9 +97,11 @@ RULES: tuple[Rule, ...] = (
         lambda at: ("TRUNC", at.highest),
     ),
     ("it is within the leader's committed log", lambda at: at.lowest <= at.peer <= at.highest, _walk),
-    ("it is behind the committed log, within the log files", lambda at: at.peer < at.lowest and at.disk_log, _walk_disk),
+    ("it is behind the committed log, within the log files", lambda at: at.peer < at.lowest and at.disk_log, _walk_disk_whole),
     ("it is out of reach of the committed log", lambda at: True, lambda at: ("SNAP", None)),
 )
+"""3.6.0+."""
+RULES_35: tuple[Rule, ...] = tuple((why, holds, _walk_disk if action is _walk_disk_whole else action) for why, holds, action in RULES)
 RULES_34: tuple[Rule, ...] = (
     ("it stands where the leader stands", lambda at: at.peer == at.last_processed, lambda at: ("DIFF", None)),
     ("the leader's committed log is empty", lambda at: not at.committed_log, lambda at: ("SNAP", None)),
@@ -98,6 +109,8 @@ RULES_34: tuple[Rule, ...] = (
     ("it is ahead of the leader's committed log", lambda at: at.peer > at.highest, lambda at: ("TRUNC", at.highest)),
     ("it is out of reach of the committed log", lambda at: True, lambda at: ("SNAP", None)),
 )
+TABLES = (("3.4.", RULES_34), ("3.5.", RULES_35), ("", RULES))
+"""The table of a release line; the newest where the release is not known."""
 
 
 def decide(at: Position, version: str | None = None) -> Sync:
@@ -106,7 +119,7 @@ def decide(at: Position, version: str | None = None) -> Sync:
     >>> decide(Position(peer=0x100000016, last_processed=0x100000013, committed_log=[0x100000012, 0x100000013])).mode
     'TRUNC'
     """
-    rules = RULES_34 if (version or "").startswith("3.4.") else RULES
+    rules = next(table for line, table in TABLES if (version or "").startswith(line))
     why, _, action = next(rule for rule in rules if rule[1](at))
     mode, truncated_to = action(at)
     return Sync(mode, truncated_to, why)
