@@ -211,3 +211,18 @@ def test_a_fresh_ensemble_whose_first_epoch_is_not_1_is_complete() -> None:
 def test_judging_twice_gives_the_same() -> None:
     trace = Incident({**TAIL, 3: OLD_LEADER}).trace()
     assert judge(replay(trace)).writes.equals(judge(replay(trace)).writes)
+
+
+# ---------------------------------------------------------------- C7: snapshots in service
+def test_a_snapshot_of_an_observer_in_its_own_epoch_shows_a_commit() -> None:
+    """1:4 lies on one voter of three, and the observer, whose log is purged, saved a snapshot of it in epoch 1."""
+    disks = {1: disk("1:1-6"), 4: disk("", "1:4")}
+    judged = Incident(disks, observers=1).judged()
+    assert column(judged, "committed")["1:4"] == "yes"
+    assert column(judged, "rule")["1:4"] == "C7"
+    assert column(judged, "committed")["1:5"] == "unknown"
+
+
+def test_a_snapshot_of_a_server_that_may_have_been_about_to_lead_shows_none() -> None:
+    for disks in ({1: disk("1:1-6"), 3: disk("", "1:4")}, {1: disk("1:1-6"), 6: disk("", "1:4", 1, accepted=2)}):
+        assert column(Incident(disks, voters=5, observers=1).judged(), "committed")["1:4"] == "unknown"

@@ -15,7 +15,7 @@ import polars as pl
 from zabtrace.fates.words import said
 from zabtrace.protocol.quorum import Config
 from zabtrace.replay.history import History
-from zabtrace.zxid import epoch, epoch_of, text
+from zabtrace.zxid import counter_of, epoch, epoch_of, text
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,30 @@ def observers(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
         yield Proof("C4", row["zxid"], f"observer {row['server']} logged {text(row['zxid'])}", row["source"], offset=row["offset"])
 
 
+def snapshots(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
+    """C7: a snapshot named in an epoch, above its beginning, on a disk that has accepted no later one, of a server that led nobody.
+
+    lastProcessedZxid advances on commits only, and a learner's snapshot in its own epoch is of what its leader had processed. A server
+    that is about to lead saves its uncommitted tail under such a name (LeaderZooKeeperServer by way of ZooKeeperServer.loadData, 3.5.0+),
+    also where the attempt fails before it accepts an epoch: only servers that cannot lead, and 3.4.6 to 3.4.14, save nothing then.
+    """
+    accepted = history.disks.select("server", "copy", "accepted_epoch")
+    named = history.trace.snapshots.filter(pl.col("valid") & (counter_of("zxid") > 0) & pl.col("server").is_in(_silent_starts(history)))
+    own = named.join(accepted, on=["server", "copy"]).filter((epoch_of("zxid") == pl.col("accepted_epoch")) & (epoch_of("zxid") > 0))
+    for row in own.sort("zxid").group_by(epoch_of("zxid").alias("epoch"), maintain_order=True).last().iter_rows(named=True):
+        says = f"server {row['server']} saved a snapshot of {text(row['zxid'])} in that epoch, and had accepted no later one"
+        yield Proof("C7", row["zxid"], says, row["source"], offset=0)
+
+
+def _silent_starts(history: History) -> list[int]:
+    """Servers that never save a snapshot because they are to lead: their version does not, or they cannot lead in any configuration."""
+    known = frozenset().union(*(c.voters | c.observers for c in history.configs)) if history.configs else frozenset()
+    led = frozenset().union(*({s for s in c.voters if c.weight(s) > 0} for c in history.configs)) if history.configs else frozenset()
+    versions = history.trace.servers.select("server", "version").drop_nulls().iter_rows()
+    old = {server for server, version in versions if version.startswith("3.4.") and int(version.split(".")[2]) >= 6}
+    return sorted((known - led) | old)
+
+
 def clients(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
     """C5: a client was answered with that zxid, or saw it: answers follow the commit (FinalRequestProcessor)."""
     seen = history.trace.client_ops.with_columns(top=pl.max_horizontal("zxid", "reply_zxid", "czxid", "mzxid")).filter(
@@ -138,7 +162,7 @@ def servers_words(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
         yield Proof("C6", row["top"], row["message"], row["source"], line=row["line"])
 
 
-PROOFS: tuple[Callable[[History, pl.DataFrame], Iterator[Proof]], ...] = (clients, observers, servers_words, quorum_of_disks)
+PROOFS: tuple[Callable[[History, pl.DataFrame], Iterator[Proof]], ...] = (clients, observers, servers_words, snapshots, quorum_of_disks)
 
 
 def proofs(history: History, chains: pl.DataFrame) -> list[Proof]:

@@ -17,7 +17,7 @@ from zabtrace.fates.cuts import Cut
 from zabtrace.zxid import epoch, epoch_of
 
 IN, OPEN, OUT, CONFLICT = 0, 1, 2, 3
-EPOCH_PROOFS = ("C4", "C5", "C6")
+EPOCH_PROOFS = ("C4", "C5", "C6", "C7")
 """Proofs that date from the epoch itself: with one of them a write was on a quorum when its epoch ended."""
 
 

@@ -18,6 +18,7 @@ RULES = {
     "C4": "in an observer's log",
     "C5": "answered to a client",
     "C6": "processed by a server in service",
+    "C7": "in a snapshot that a server in service saved",
     "N1": "never on a quorum",
     "N2": "two payloads under one zxid",
 }

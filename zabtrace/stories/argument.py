@@ -18,6 +18,7 @@ RULES = {
     "C4": "Observers log only what they were informed of, and a leader informs after the commit (Leader.inform, ObserverRequestProcessor).",
     "C5": "A client is answered, or sees an effect, only after its server applied the commit (FinalRequestProcessor).",
     "C6": "What an established leader, or a learner in service, says it has processed is committed (LearnerHandler, FileTxnSnapLog.save).",
+    "C7": "A server in service saves what it has processed, and that advances on commits only (FileTxnSnapLog.save).",
     "N1": "A later epoch was established without it, and the voters whose own unbroken logs never had it are so many that the others "
     "are no quorum: it can never have been committed.",
     "N2": "Two different transactions have this zxid: at most one of them can be in the established history.",
