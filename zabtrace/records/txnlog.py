@@ -17,7 +17,7 @@ import polars as pl
 
 from zabtrace import schema, zxid
 from zabtrace.grammar import jute
-from zabtrace.records import bodies, damage, hashing, opcodes, walk
+from zabtrace.records import bodies, checksums, damage, hashing, opcodes, walk
 from zabtrace.records.columns import Bytes, Cursor, Ints, gather, masked, numbers
 from zabtrace.records.frames import (
     FILE_HEADER,
@@ -81,7 +81,7 @@ class TxnLog:
         buffer = np.frombuffer(self.data, dtype=np.uint8)
         for records in _batches(self.walk if len(self.data) > FILE_HEADER else ()):
             yield self._part(buffer, records)
-            _let_go(self.data, int(records.offset[0]), int(records.offset[-1]))
+            let_go(self.data, int(records.offset[0]), int(records.offset[-1]))
 
     def file(self) -> pl.DataFrame:
         """The row of TXN_FILES."""
@@ -131,7 +131,15 @@ class TxnLog:
             self.unknown[code] = (before + count, first[0], first[1])
 
 
-def _let_go(data: memoryview, begin: int, end: int) -> None:
+def records_at(source: Source, offset: Ints, length: Ints) -> Part:
+    """The records that ``TxnLog`` has found at these offsets of a log, with payloads of these lengths, as frames of TXNS and TXN_OPS."""
+    buffer = np.frombuffer(source.buffer(), dtype=np.uint8)
+    stored = gather(buffer, offset, ">i8")
+    txns, ops, _ = _decode(buffer, walk.Records(offset, length, stored, checksums.one_by_one(buffer, offset, length, stored)))
+    return Part(schema.conform(schema.TXNS, txns, source=source.name), schema.conform(schema.TXN_OPS, ops, source=source.name))
+
+
+def let_go(data: memoryview, begin: int, end: int) -> None:
     """Tell the system that these bytes of a mapped file are read: else the whole file counts as memory of this process."""
     mapped, page = data.obj, mmap.PAGESIZE
     if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED") and end // page > begin // page:

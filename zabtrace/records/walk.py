@@ -56,10 +56,16 @@ class Walk:
     """padded, unpadded, torn or damaged."""
     last_good: int | None = None
     """zxid of the last good record handed out."""
+    begin: int = FILE_HEADER
+    """Where the first record begins."""
+
+    def behind(self, at: int, last_good: int | None) -> Walk:
+        """The walk of what lies behind ``at``, where a record ended, with the damage that was found before it."""
+        return Walk(self.data, self.damage, self.ending, last_good, at)
 
     def __iter__(self) -> Iterator[Records]:
         data, search = self.data, _Search(self.data)
-        at, last = FILE_HEADER, _last_byte(data)
+        at, last = self.begin, _last_byte(data)
         while True:
             stop = at
             for records, behind in _run(data, at, last):
