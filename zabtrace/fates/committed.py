@@ -28,6 +28,8 @@ class Proof:
     source: str
     line: int | None = None
     offset: int | None = None
+    moment: int = 0
+    """Later established epochs up to this one are older than what was read: the proof says nothing of what they discarded."""
 
     @property
     def evidence(self) -> dict[str, object]:
@@ -54,7 +56,8 @@ def quorum_of_disks(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
     ACKEPOCHs, one of these among them; with less than they hold it would win over them and discard the rest (ZOOKEEPER-4643).
 
     Any later leader needs a quorum of ACKEPOCHs, which meets the holders; waitForEpochAck and the vote order then force its
-    history to contain what they hold (Leader.waitForEpochAck; FastLeaderElection.totalOrderPredicate).
+    history to contain what they hold (Leader.waitForEpochAck; FastLeaderElection.totalOrderPredicate). An epoch that they had already
+    left behind may have been established without it, and a stale disk have brought it back since: of that C1 says nothing.
     """
     for holders in _moments(history, chains):
         ends = sorted({h.last for h in holders}, reverse=True)
@@ -62,7 +65,8 @@ def quorum_of_disks(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
             mine = [h for h in holders if h.last >= z and epoch(h.last) == epoch(z)]
             if _decided(mine, holders, _configs_from(history, z)):
                 servers = ", ".join(str(h.server) for h in mine)
-                yield Proof("C1", z, f"the histories of servers {servers}, a quorum, reach {text(z)}", mine[0].source, offset=0)
+                says = f"the histories of servers {servers}, a quorum, reach {text(z)}"
+                yield Proof("C1", z, says, mine[0].source, offset=0, moment=max(h.current_epoch for h in mine))
                 break
 
 

@@ -57,14 +57,26 @@ def kept_by(cuts: Mapping[int, Cut]) -> pl.Expr:
     return pl.when(chosen.struct.field("state") == IN).then(chosen.struct.field("e"))
 
 
+def returned(cuts: Mapping[int, Cut]) -> pl.Expr:
+    """Out of one later established epoch, and in a still later one again: a disk that was never brought up to date led that one."""
+    out, back = pl.lit(False), pl.lit(False)
+    for cut in cuts.values():
+        state = _in_one(cut)
+        back = back | (out & (state == IN).fill_null(False))
+        out = out | (state == OUT).fill_null(False)
+    return back
+
+
 def proven(proofs: Sequence[Proof]) -> tuple[pl.Expr, pl.Expr]:
-    """Rule and number (index into ``proofs``) of the first proof that covers the write, null where none does.
+    """Rule and number (index into ``proofs``) of the first proof that covers the write, null where none does. Reads ``discarded_by``.
 
     C3 is that a proof of a zxid covers the earlier ones of its epoch; the rule named is the one that was proved, C3 for the rest.
     """
     rule, number = pl.lit(None, dtype=pl.String), pl.lit(None, dtype=pl.Int64)
     for i, proof in reversed(list(enumerate(proofs))):
         covered = (pl.col("epoch") == epoch(proof.upto)) & (pl.col("zxid") <= proof.upto)
+        if proof.moment:
+            covered = covered & (pl.col("discarded_by") > proof.moment).fill_null(True)
         name = (
             pl.lit(proof.rule)
             if proof.rule in ("C1", "C4")
@@ -128,6 +140,8 @@ def fate() -> pl.Expr:
         .then(pl.lit("undecided"))
         .when(out & committed)
         .then(pl.lit("lost"))
+        .when(pl.col("returned"))
+        .then(pl.lit("undecided"))
         .when((pl.col("state").is_null() | (pl.col("state") == IN)) & pl.col("doubted") & ~pl.col("doomed"))
         .then(pl.lit("undecided"))
         .when((pl.col("state") == IN) & pl.col("weak") & ~pl.col("in_epoch_proof") & ~pl.col("acked"))

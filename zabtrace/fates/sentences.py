@@ -39,6 +39,7 @@ WHYS: tuple[tuple[pl.Expr, str, tuple[str, ...]], ...] = (
     (_FATE == "pending", "Live on server {} only, which has not rejoined; {}; {}.", ("held", "cut", "never")),
     (_FATE == "shadowed", "Its record still lies in the log of server {}, out of force: {}; {}.", ("held", "cut", "never")),
     (_FATE == "truncated", "In no newest copy: {}; {}.", ("cut", "never")),
+    ((_FATE == "undecided") & pl.col("returned"), "Discarded once ({}), yet a still later epoch has it again.", ("cut",)),
     (pl.col("state").is_null(), "No later epoch is known, and nothing shows that it was committed or that it was not.", ()),
 )
 """Condition, sentence, and the parts that fill it; the first that applies is printed, else OPEN_WHY."""
