@@ -231,7 +231,7 @@ def test_a_snapshot_of_a_server_that_may_have_been_about_to_lead_shows_none() ->
 def test_a_stale_disk_that_led_again_does_not_make_its_tail_committed() -> None:
     """Epoch 2 went on without 1:6; epoch 3 took it up again from 3, which had never rejoined: on a quorum now, but nothing was lost."""
     stale = disk("1:1-8", "0:0", 3)
-    judged = Incident({1: disk("1:1-5 / 2:1-3", "0:0", 2), 2: disk("1:1-5", "0:0 1:8", 3), 3: stale}).judged()
+    judged = Incident({1: disk("1:1-5 2:1-3", "0:0", 2), 2: disk("1:1-5", "0:0 1:8", 3), 3: stale}).judged()
     assert column(judged, "committed")["1:7"] == "unknown"
     assert fates(judged)["1:7"] == "undecided"
     assert judged.verdict == "undecided"
