@@ -38,8 +38,10 @@ def test_every_notification_of_a_round_is_told() -> None:
         (1, "LOOKING", 2, 1, "its first vote"),
         (2, "FOLLOWING", 1, 3, "says that 3 leads"),
         (2, "LOOKING", 2, 2, "taken over: better by server id"),
-        (1, "LOOKING", 2, 2, "changed its vote to 2 by server id"),
+        (1, "LOOKING", 2, 2, "changed its vote to 2 by server id; a quorum agrees"),
     ]
+    assert account.steps[3].forced_by == (account.steps[2].source, account.steps[2].line)
+    assert account.quorum_line == (account.steps[3].source, account.steps[3].line)
     assert account.first_vote is not None
     assert (account.first_vote.peer_epoch, account.first_vote.zxid) == (1, 0x100000035)
     assert account.result == "FOLLOWING server 2"

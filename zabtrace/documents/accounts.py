@@ -6,7 +6,7 @@ from typing import Any
 
 from zabtrace import wording, zxid
 from zabtrace.incidents import Told, told
-from zabtrace.incidents.accounts import Account, Step
+from zabtrace.incidents.accounts import Account, Step, Tally
 from zabtrace.incidents.phases import Phases
 from zabtrace.replay.history import History
 
@@ -49,16 +49,29 @@ def _account(account: Account, names: wording.Names) -> Document:
         "first_vote": vote,
         "steps": [_step(step, names) for step in account.steps],
         "quorum_at": wording.moment(account.quorum_at),
+        "quorum_line": _place(account.quorum_line),
         "wait_ms": account.wait_ms,
         "time_outs_ms": account.took_longer,
         "unreachable": names.name(list(account.unreachable)),
+        "refused": names.name(list(account.refused)),
+        "tallies": [_tally(tally, names) for tally in account.tallies],
         "result": account.result,
         "why_none": account.why_none,
     }
 
 
+def _place(place: tuple[str, int] | None) -> Document | None:
+    return None if place is None else {"source": place[0], "line": place[1]}
+
+
+def _tally(tally: Tally, names: wording.Names) -> Document:
+    counted = [{"candidate": names.name(sid), "votes": votes} for sid, votes in sorted(tally.votes.items())]
+    return {"time": wording.moment(tally.time), "counted": counted, "source": tally.source, "line": tally.line}
+
+
 def _step(step: Step, names: wording.Names) -> Document:
     return {
         "time": wording.moment(step.time), "from": names.name(step.sender), "state": step.state, "round": step.round,
-        "voted_for": names.name(step.voted_for), "did": step.did, "source": step.source, "line": step.line,
+        "voted_for": names.name(step.voted_for), "did": step.did, "rules": list(step.rules),
+        "forced_by": _place(step.forced_by), "source": step.source, "line": step.line,
     }  # fmt: skip

@@ -16,7 +16,7 @@ from zabtrace import zxid
 from zabtrace.incidents.clocks import Clocks
 from zabtrace.incidents.notices import LEADER, Notice, notices
 from zabtrace.incidents.scene import Scene
-from zabtrace.replay.contests import Election, contests
+from zabtrace.replay.contests import Election
 from zabtrace.replay.roles import Interval
 
 NAMES = ("detection", "closing", "election", "discovery", "synchronization", "first_commit")
@@ -46,7 +46,7 @@ def phases(scene: Scene, clocks: pl.DataFrame) -> dict[int, Phases]:
     first = _first_writes(scene)
     compare = Clocks(clocks)
     found: dict[int, Phases] = {}
-    for election in contests(scene.stage, scene.terms):
+    for election in scene.elections:
         leading = _leading(election)
         if leading is not None:
             found[election.number] = _phases(scene, leading, lost, told, first, compare)

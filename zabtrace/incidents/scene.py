@@ -15,6 +15,7 @@ import polars as pl
 from zabtrace.protocol.quorum import Config
 from zabtrace.protocol.vote import Vote
 from zabtrace.replay.ballots import Ballot
+from zabtrace.replay.contests import Election, contests
 from zabtrace.replay.history import History
 from zabtrace.replay.positions import placed
 from zabtrace.replay.reasons import listed
@@ -50,6 +51,17 @@ class Supporters(NamedTuple):
     said: str
 
 
+class Noticed(NamedTuple):
+    """What the notifications' lines tell beside the votes, by the row of ``Ballots.frame``."""
+
+    times: list[datetime | None]
+    sources: list[str]
+    lines: list[int]
+    config_versions: list[int | None]
+    """n.config version: of the sender's configuration (3.5.0+)."""
+    format_versions: list[int | None]
+
+
 @dataclass(frozen=True)
 class Scene:
     """What the parts of an incident are told from."""
@@ -61,6 +73,17 @@ class Scene:
     def stage(self) -> Stage:
         """The trace, cut into intervals."""
         return self.terms.stage
+
+    @cached_property
+    def noticed(self) -> Noticed:
+        """The notifications' lines, columns made lists once: elections ask for them row by row."""
+        names = ("time", "source", "line", "config_version", "format_version")
+        return Noticed(*(self.terms.ballots.frame[name].to_list() for name in names))
+
+    @cached_property
+    def elections(self) -> list[Election]:
+        """All elections, numbered in order."""
+        return contests(self.stage, self.terms)
 
     def name(self, *servers: int) -> str:
         """'server 1', 'servers 1 and 2'."""
