@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 
 from zabtrace.errors import ZabtraceError
@@ -21,6 +21,8 @@ _FIELD = re.compile(r"([a-z_0-9]+):\s*([A-Z_0-9]+)$")
 _ALTERNATIVE = re.compile(r"(?:([a-z_0-9]+):|\|)(.*)$")
 FREE = "TEXT"
 """The terminal that takes the rest of a message, whatever it is."""
+_GROUP = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*\])|\((?!\?)")
+"""A group of a terminal; an escaped character or a class is the first group of this pattern."""
 _META = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 
@@ -105,7 +107,18 @@ def escaped(text: str) -> str:
 
 
 def _group(hole: Hole) -> str:
-    return f"(?P<{hole.column}>{hole.pattern})" if hole.column else f"(?:{hole.pattern})"
+    pattern = _uncaptured(hole.pattern)
+    return f"(?P<{hole.column}>{pattern})" if hole.column else f"(?:{pattern})"
+
+
+@cache
+def _uncaptured(pattern: str) -> str:
+    """``pattern`` with groups that keep nothing: what is kept costs as much as all the rest.
+
+    >>> _uncaptured("(a|b)?[(]")
+    '(?:a|b)?[(]'
+    """
+    return _GROUP.sub(lambda found: found[1] or "(?:", pattern)
 
 
 def source(name: str) -> str:
