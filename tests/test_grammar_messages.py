@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from zabtrace import schema
 from zabtrace.grammar import notation, reference
 from zabtrace.grammar.decode import DECODERS
+from zabtrace.grammar.kinds import kind_of, kinds_of
 from zabtrace.grammar.messages import ANYWHERE, messages
 from zabtrace.grammar.notation import GrammarError, Hole, Shape
 
@@ -47,7 +48,7 @@ def readings(rule: str, text: str) -> Iterator[tuple[str, dict[str, str]]]:
     same = [one for one in RULES if class_and_level(one) == (name, level)]
     for start in dict.fromkeys([rule] if rule in ("trace_head", ANYWHERE) else [rule, *same, ANYWHERE]):
         for one in reference.derivations(NAME, start, text):
-            yield one.kind, dict(one.columns)
+            yield kind_of(one.kind, dict(one.columns)), dict(one.columns)
 
 
 def decoded(fields: dict[str, str], shapes: list[Shape]) -> list[dict[str, object]]:
@@ -69,7 +70,7 @@ def agrees(rule: str, text: str, got: tuple[str | None, dict[str, object]]) -> b
     """Does Lark read it so too, or, where nothing was read, nothing either?"""
     if got[0] is None:
         return not any(readings(rule, text))
-    shapes = [shape for shape in GRAMMAR.shapes if shape.kind == got[0]]
+    shapes = [shape for shape in GRAMMAR.shapes if got[0] in kinds_of(shape.kind)]
     return any(got[1] in decoded(fields, shapes) for kind, fields in readings(rule, text) if kind == got[0])
 
 

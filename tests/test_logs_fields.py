@@ -23,24 +23,30 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("FastLeaderElection", "New election. My id =  1, Proposed zxid = 4294967318", "fle_new_election", {"my_sid": 1, "zxid": 0x100000016}),
     # 3.4: a blank before (my state); 3.5: a comma, and the config version glued behind it in hexadecimal; 3.4.0 decimal
     ("FastLeaderElection", "Notification: 1 (message format version), 3 (n.leader), 0x100000016 (n.zxid), 0x2 (n.round), LOOKING (n.state), "
-     "2 (n.sid), 0x1 (n.peerEpoch) FOLLOWING (my state)", "fle_notification_received", {**VOTE, "format_version": 1}),
+     "2 (n.sid), 0x1 (n.peerEpoch) FOLLOWING (my state)", "fle_notification_answered", {**VOTE, "format_version": 1}),
     ("FastLeaderElection", "Notification: 2 (message format version), 3 (n.leader), 0x100000016 (n.zxid), 0x2 (n.round), LOOKING (n.state), "
-     "2 (n.sid), 0x1 (n.peerEPoch), FOLLOWING (my state)100000000 (n.config version)", "fle_notification_received",
+     "2 (n.sid), 0x1 (n.peerEPoch), FOLLOWING (my state)100000000 (n.config version)", "fle_notification_answered",
      {**VOTE, "format_version": 2, "config_version": 0x100000000}),
     ("FastLeaderElection", "Notification: 2 (message format version), 3 (n.leader), 0x100000016 (n.zxid), 0x2 (n.round), LOOKING (n.state), "
-     "2 (n.sid), 0x1 (n.peerEPoch), FOLLOWING (my state)", "fle_notification_received", {**VOTE, "format_version": 2}),
+     "2 (n.sid), 0x1 (n.peerEPoch), FOLLOWING (my state)", "fle_notification_answered", {**VOTE, "format_version": 2}),
     ("FastLeaderElection", "Notification: 3 (n.leader), 4294967318 (n.zxid), 2 (n.round), LOOKING (n.state), 2 (n.sid), 1 (n.peerEPoch), "
-     "FOLLOWING (my state)", "fle_notification_received", VOTE),
+     "FOLLOWING (my state)", "fle_notification_answered", VOTE),
     ("FastLeaderElection", "Notification: 3 (n.leader), 0x100000016 (n.zxid), 0x2 (n.round), LOOKING (n.state), 2 (n.sid), 0x1 (n.peerEPoch), "
-     "FOLLOWING (my state)", "fle_notification_received", VOTE),
+     "FOLLOWING (my state)", "fle_notification_answered", VOTE),
     ("FastLeaderElection$Messenger$WorkerReceiver", "Notification: my state:FOLLOWING; n.sid:2, n.state:LOOKING, n.leader:3, n.round:0x2, "
-     "n.peerEpoch:0x1, n.zxid:0x100000016, message format version:0x2, n.config version:0x0", "fle_notification_received",
+     "n.peerEpoch:0x1, n.zxid:0x100000016, message format version:0x2, n.config version:0x0", "fle_notification_answered",
      {**VOTE, "format_version": 2, "config_version": 0}),
     # an observer's vote, and a sender that has just decided
     ("FastLeaderElection", "Notification: my state:LOOKING; n.sid:4, n.state:LOOKING, n.leader:-9223372036854775808, n.round:0xffffffffffffffff, "
      "n.peerEpoch:0x8000000000000000, n.zxid:0x8000000000000000, message format version:0x2, n.config version:0x0", "fle_notification_received",
      {"my_state": "LOOKING", "sid": 4, "state": "LOOKING", "leader": MIN, "round": -1, "peer_epoch": MIN, "zxid": MIN, "format_version": 2,
       "config_version": 0}),
+    # the same text for a vote of a server that serves, seen by one that looks, and by one that serves as well
+    ("FastLeaderElection", "Notification: my state:LOOKING; n.sid:2, n.state:LEADING, n.leader:3, n.round:0x2, n.peerEpoch:0x1, n.zxid:0x100000016, "
+     "message format version:0x2, n.config version:0x0", "fle_notification_of_serving",
+     {**VOTE, "my_state": "LOOKING", "state": "LEADING", "format_version": 2, "config_version": 0}),
+    ("FastLeaderElection", "Notification: 3 (n.leader), 0x100000016 (n.zxid), 0x2 (n.round), OBSERVING (n.state), 2 (n.sid), 0x1 (n.peerEPoch), "
+     "FOLLOWING (my state)", "fle_notification_dropped", {**VOTE, "state": "OBSERVING"}),
     ("FastLeaderElection", "Notification time out: 400", "fle_notification_timeout", {"ms": 400}),
     ("FastLeaderElection", "Notification time out: 51200 ms", "fle_notification_timeout", {"ms": 51200}),
     ("QuorumPeer", "LOOKING", "state_looking", {}),

@@ -66,9 +66,9 @@ def _kinds(written: tuple[str, ...]) -> tuple[str, ...]:
         return written
     import difflib
 
-    from zabtrace.grammar.messages import messages
+    from zabtrace.grammar.meanings import meanings
 
-    known = sorted({shape.kind for shape in messages().grammar.shapes})
+    known = sorted(meanings())
     for word in written:
         if word not in known:
             near = difflib.get_close_matches(word, known, n=3) or [kind for kind in known if word in kind][:3]

@@ -85,11 +85,11 @@ def written(shape: Shape) -> str:
 def explain(told: Explained, found: tuple[History, Judgement] | None = None) -> Document:
     """What a line is taken for; with evidence, where it stands there and what became of the writes it speaks of."""
     shape, near = told.shape, told.near
-    known = meanings().get(shape.kind) if shape else None
-    sign = SIGNS.get(shape.kind, UNSURE) if shape else None
+    known = meanings().get(told.kind) if told.kind else None
+    sign = SIGNS.get(told.kind, UNSURE) if told.kind else None
     document: Document = {
         "format": FORMAT, "wrappers": list(told.wrappers), "layout": told.layout, "head": told.head, "message": told.message,
-        "kind": shape.kind if shape else None, "shape": written(shape) if shape else None,
+        "kind": told.kind, "shape": written(shape) if shape else None,
         "versions": known.versions if known else None, "meaning": known.text if known else None,
         "sign_of_loss": sign.loss if sign else None, "next_step": sign.next_step if sign else None,
         "fields": [_field(name, value) for name, value in told.fields.items()],

@@ -17,6 +17,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from zabtrace.grammar.kinds import NOTIFICATIONS
 from zabtrace.protocol.quorum import Config
 from zabtrace.replay.history import History
 from zabtrace.replay.positions import placed, within
@@ -61,7 +62,7 @@ class Readings:
         places = self.history.trace.events("fle_new_election", "snapshot_start", "learner_trunc", "learner_snap")
         fallen = {key[0] for key, rows in places.partition_by("server", as_dict=True).items() if _falls(rows)}
         own = (pl.col("sid") == pl.col("server")) & (pl.col("leader") == pl.col("server")) & (pl.col("state") == "LOOKING")
-        epochs = self.history.trace.events("fle_notification_received").filter(own & pl.col("peer_epoch").is_not_null())
+        epochs = self.history.trace.events(*NOTIFICATIONS).filter(own & pl.col("peer_epoch").is_not_null())
         order = self.history.trace.lines.select("source", "order").unique(subset=["source"])
         served = placed(self.history.roles.drop_nulls("epoch").join(order, on="source", how="left")).select("server", "at", lived="epoch")
         lived = pl.col("lived").cum_max().over("server")

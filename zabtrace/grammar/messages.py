@@ -19,6 +19,7 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.grammar import notation
 from zabtrace.grammar.decode import decoded
+from zabtrace.grammar.kinds import SPLITS
 from zabtrace.grammar.notation import Shape
 
 HEAD = 12
@@ -144,7 +145,21 @@ def _tried(part: pl.DataFrame, shapes: tuple[Shape, ...]) -> Iterator[_Hit]:
             return
         hit, part = _matched(part, shape)
         if hit is not None:
-            yield hit
+            yield from _split(hit)
+
+
+def _split(hit: _Hit) -> Iterator[_Hit]:
+    """The hit by the kinds that its values decide (``kinds``)."""
+    if hit.kind not in SPLITS or hit.fields is None:
+        yield hit
+        return
+    left = pl.repeat(True, hit.rows.len(), eager=True)
+    for kind, mask in SPLITS[hit.kind].parts(hit.fields).items():
+        if mask.any():
+            left &= ~mask
+            yield _Hit(kind, hit.rows.filter(mask), hit.fields.filter(mask))
+    if left.any():
+        yield _Hit(hit.kind, hit.rows.filter(left), hit.fields.filter(left))
 
 
 def _matched(part: pl.DataFrame, shape: Shape) -> tuple[_Hit | None, pl.DataFrame]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from zabtrace.grammar.kinds import kind_of
 from zabtrace.grammar.layouts import Layout
 from zabtrace.grammar.messages import Messages, class_of, messages
 from zabtrace.grammar.notation import Hole, Shape, pattern_of
@@ -40,6 +41,11 @@ class Explained:
     shape: Shape | None = None
     fields: dict[str, Any] = field(default_factory=dict)
     near: Near | None = None
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of the event, or None where no shape fits."""
+        return kind_of(self.shape.kind, self.fields) if self.shape is not None else None
 
 
 def explain(line: str, pattern: str | None = None) -> Explained:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from zabtrace.grammar.kinds import NOTIFICATIONS
 from zabtrace.protocol.vote import Vote
 from zabtrace.replay.roles import Interval, Stage
 
@@ -79,7 +80,7 @@ class Ballots:
 
 def ballots(stage: Stage) -> Ballots:
     """Read all notifications; those that are printed across a change of state belong to the state they name."""
-    seen = stage.events("fle_notification_received").filter(pl.col("interval").is_not_null())
+    seen = stage.events(*NOTIFICATIONS).filter(pl.col("interval").is_not_null())
     seen = seen.with_columns(pl.Series("interval", _placed(stage, seen), dtype=pl.Int64)).with_row_index("row")
     found = Ballots(seen)
     complete = seen.drop_nulls(["sid", "state", "leader", "round", "zxid"])

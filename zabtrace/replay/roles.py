@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from zabtrace import schema
+from zabtrace.grammar.kinds import NOTIFICATIONS
 from zabtrace.replay.positions import Lines, within
 
 STATES = {
@@ -98,7 +99,7 @@ class Stage:
     @cached_property
     def voting(self) -> frozenset[int]:
         """Intervals in which FastLeaderElection, which prints its votes, was at work."""
-        return frozenset(row["interval"] for row in self.rows(("fle_new_election", "fle_notification_received")))
+        return frozenset(row["interval"] for row in self.rows(("fle_new_election", *NOTIFICATIONS)))
 
     @cached_property
     def stored_epochs(self) -> dict[int, int]:
@@ -164,7 +165,7 @@ def _down(ended: dict[str, Any], begun: dict[str, Any]) -> Interval:
 
 def _heads(lines: Lines, spans: pl.DataFrame) -> dict[tuple[int, int], str]:
     """What a process whose start is not in the logs was at first, as the first telling line shows."""
-    kinds = ("fle_notification_received", *SHOWN_BY)
+    kinds = (*NOTIFICATIONS, *SHOWN_BY)
     cut = spans.filter(~pl.col("whole"))
     if cut.is_empty():
         return {}
