@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from election_lines import Log, saved
 
 from zabtrace.evidence import gather
 from zabtrace.incidents import incidents
@@ -40,6 +41,10 @@ MUTATIONS = {
     "invented": ([(2, FIRST, FIRST.replace("n.leader:3", "n.leader:7"))], {"a vote that nobody proposed"}),
     # server 1's vote for 2 becomes one for 1: 2 counts only itself
     "no votes": ([(2, OTHER, OTHER.replace("n.leader:2", "n.leader:1"))], {"a decision without a quorum of votes"}),
+    # server 1's vote for 2 stands at another zxid: it is not equal to the proposal of 2, who counts only itself
+    "unequal": ([(2, OTHER, OTHER.replace("0x100000035", "0x100000034"))], {"a decision that the model does not reach"}),
+    # 2 goes on in a round in which nobody was
+    "round": ([(2, FIRST, FIRST.replace("n.round:0x1", "n.round:0x2"))], {"a vote that the model does not cast"}),
     # the leader begins with itself alone
     "no quorum": ([(2, "sids: [[1, 2]]", "sids: [[2]]")], {"a leader without a quorum"}),
     # the second leader takes the first one's epoch
@@ -90,3 +95,17 @@ def leader(**positions: int) -> Sent:
 def test_modes_are_the_tables(minimum: int, maximum: int, last: int, peer: int, expected: set[str]) -> None:
     sent = leader(min_committed=minimum, max_committed=maximum, last_processed=last, peer_zxid=peer)
     assert modes(sent, Term(1, sent.interval, 2), "3.8.0") == expected
+
+
+@pytest.mark.parametrize(("votes", "found"), [(2, []), (1, ["a decision without a quorum of votes"])])
+def test_a_tally_needs_more_than_half_of_all_voters(tmp_path: Path, votes: int, found: list[str]) -> None:
+    """LeaderElection counts heads; here of three voters, as server 1 of an ensemble of 3.4 does before it leads."""
+    log = Log(1)
+    log.starts(0, "3.4.14-4c25d480e66aadd371de8bd2fd8da255ac140bcf")
+    log.say(1000, "QuorumPeer", "LOOKING")
+    log.say(2000, "LeaderElection", "Election tally: ")
+    log.say(2000, "LeaderElection", f"1\t-> {votes}")
+    log.say(2001, "LeaderElection", "Found leader: my type is: PARTICIPANT")
+    log.say(2101, "QuorumPeer", "LEADING")
+    folder = saved(tmp_path, [log, Log(2), Log(3)])
+    assert incidents(replay(gather([str(folder)]))).findings["what"].to_list() == found

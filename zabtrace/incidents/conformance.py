@@ -7,21 +7,21 @@ server best: the configuration may be the one in force or a newer one, and what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from zabtrace import zxid
+from zabtrace.incidents.accounts import tallies
+from zabtrace.incidents.driving import Driven, drive, readings, vote_of
 from zabtrace.incidents.findings import Finding
-from zabtrace.incidents.scene import Evidence, Scene, order_of
+from zabtrace.incidents.scene import Evidence, Scene
 from zabtrace.incidents.syncing import sync_modes
+from zabtrace.protocol.election import FINALIZE_WAIT_MS, LOOKING
 from zabtrace.protocol.quorum import Config
 from zabtrace.protocol.vote import wins
 from zabtrace.replay.ballots import Ballot, Notice
 from zabtrace.replay.roles import Interval
 from zabtrace.replay.terms import Term
-
-FINALIZE_WAIT = 200
-"""ms that a server waits for a better vote once a quorum agrees (FastLeaderElection.finalizeWait)."""
 
 
 def findings(scene: Scene) -> Iterator[Finding]:
@@ -30,21 +30,17 @@ def findings(scene: Scene) -> Iterator[Finding]:
         yield from rule(scene)
 
 
-def _voting(scene: Scene) -> Iterator[tuple[Interval, list[Notice]]]:
-    """LOOKING intervals whose votes were printed, and what their server saw in them, its own votes included."""
+def elections(scene: Scene) -> Iterator[Finding]:
+    """Votes and decisions of each server that was LOOKING: by the rules that name what is wrong, else by the machine as a whole."""
     for interval in scene.stage.of("LOOKING"):
         seen = scene.terms.ballots.heard.get(interval.index)
         if seen and interval.index in scene.stage.voting:
-            yield interval, seen
-
-
-def _begun(scene: Scene) -> Iterator[tuple[Interval, list[Notice]]]:
-    """Those whose beginning is in the logs."""
-    return ((interval, seen) for interval, seen in _voting(scene) if interval.before is not None)
+            found = [one for rule in ELECTION_RULES for one in rule(scene, interval, seen)]
+            yield from found or model(scene, interval, seen)
 
 
 def _own(interval: Interval, seen: Iterable[Notice]) -> list[Notice]:
-    return [n for n in seen if n.sender == interval.server and n.state == "LOOKING"]
+    return [n for n in seen if n.sender == interval.server and n.state == LOOKING]
 
 
 def _line(scene: Scene, notice: Notice) -> Evidence:
@@ -58,17 +54,14 @@ def told(ballot: Ballot) -> str:
     return f"{ballot.leader} with {zxid.text(ballot.zxid)}{epoch} in round {ballot.round}"
 
 
-def votes_rise(scene: Scene) -> Iterator[Finding]:
+def votes_rise(scene: Scene, interval: Interval, seen: Sequence[Notice]) -> Iterator[Finding]:
     """In a round a server changes to better votes only; in a higher round it takes none that loses against its own first vote."""
-    for interval, seen in _voting(scene):
-        own = _own(interval, seen)
-        for before, after in pairwise(own):
-            if (
-                before.ballot == after.ballot
-                or own[0].ballot.leader != interval.server
-                or (found := _fall(scene, own[0].ballot, before.ballot, after.ballot)) is None
-            ):
-                continue
+    own = _own(interval, seen)
+    for before, after in pairwise(own):
+        if before.ballot == after.ballot or own[0].ballot.leader != interval.server:
+            continue
+        found = _fall(scene, own[0].ballot, before.ballot, after.ballot)
+        if found is not None:
             why = f"Server {interval.server} voted for {told(before.ballot)}, then for {told(after.ballot)}: {found}."
             yield Finding("a vote against the order", why, (_line(scene, before), _line(scene, after)))
 
@@ -78,59 +71,53 @@ def _fall(scene: Scene, first: Ballot, before: Ballot, after: Ballot) -> str | N
     if after.round < before.round:
         return "a round never falls while a server is looking"
     base = first if after.round > before.round else before
-    mine, new = order_of(base), order_of(after)
-    if mine is None or new is None or new == mine:
-        return None
-    if any(wins(new, mine, config.weight(new.sid)) for config in scene.configs or (Config(),)):
+    mine, new = vote_of(base), vote_of(after)
+    if new == mine or any(wins(new, mine, config.weight(new.sid)) for config in scene.configs or (Config(),)):
         return None
     return "the second loses against " + ("the first" if base is before else "its own first vote") + " (epoch, then zxid, then server id)"
 
 
-def votes_are_heard(scene: Scene) -> Iterator[Finding]:
+def votes_are_heard(scene: Scene, interval: Interval, seen: Sequence[Notice]) -> Iterator[Finding]:
     """A server votes for another only after a notification proposed that vote (lookForLeader adopts, it never invents)."""
-    for interval, seen in _begun(scene):
-        heard: set[tuple[int, int, int | None]] = set()
-        for notice in seen:
-            vote = (notice.ballot.leader, notice.ballot.zxid, notice.ballot.peer_epoch)
-            if (
-                notice.sender == interval.server
-                and notice.state == "LOOKING"
-                and notice.ballot.leader != interval.server
-                and vote not in heard
-            ):
-                heard.add(vote)
-                why = f"Server {interval.server} voted for {told(notice.ballot)}, which no notification that it printed had proposed."
-                yield Finding("a vote that nobody proposed", why, (_line(scene, notice),))
-            heard.add(vote)
+    if interval.before is None:
+        return
+    heard: set[tuple[int, int, int | None]] = set()
+    for notice in seen:
+        vote = (notice.ballot.leader, notice.ballot.zxid, notice.ballot.peer_epoch)
+        own = notice.sender == interval.server and notice.state == LOOKING
+        if own and notice.ballot.leader != interval.server and vote not in heard:
+            why = f"Server {interval.server} voted for {told(notice.ballot)}, which no notification that it printed had proposed."
+            yield Finding("a vote that nobody proposed", why, (_line(scene, notice),))
+        heard.add(vote)
 
 
 def _candidate(interval: Interval) -> int | None:
-    """On whom a LOOKING interval ended."""
+    """Whom a server settled on."""
     after = interval.after
     if after is None:
         return None
     return after.server if after.role == "LEADING" else after.leader if after.learns else None
 
 
-def decisions_have_quorums(scene: Scene) -> Iterator[Finding]:
+def decisions_have_quorums(scene: Scene, interval: Interval, seen: Sequence[Notice]) -> Iterator[Finding]:
     """A server decides when a quorum of the voters names its candidate: by votes of its round, or as the leader they follow already."""
-    if not scene.configs or scene.oracle:
+    candidate = _candidate(interval)
+    if candidate is None or not scene.configs or scene.oracle or interval.before is None:
         return
-    for interval, seen in _begun(scene):
-        candidate = _candidate(interval)
-        if candidate is None:
-            continue
-        named = {n.sender for n in seen if n.ballot.leader == candidate}
-        if not _quorum(scene, named):
-            why = (
-                f"Server {interval.server} settled on {candidate}, but of the notifications it printed only those of "
-                f"{scene.name(*named)} name it: that is no quorum of the voters {_listed(scene.configs[-1].voters)}."
-            )
-            after = interval.after
-            place = (after.source, after.line) if after is not None else (interval.source, interval.line)
-            yield Finding(
-                "a decision without a quorum of votes", why, ({"source": place[0], "line": place[1]}, *(_line(scene, n) for n in seen[-3:]))
-            )
+    named = {n.sender for n in seen if n.ballot.leader == candidate}
+    if not _quorum(scene, named):
+        why = (
+            f"Server {interval.server} settled on {candidate}, but of the notifications it printed only those of "
+            f"{scene.name(*named)} name it: that is no quorum of the voters {_listed(scene.configs[-1].voters)}."
+        )
+        yield Finding("a decision without a quorum of votes", why, (_decision(interval), *(_line(scene, n) for n in seen[-3:])))
+
+
+def _decision(interval: Interval) -> Evidence:
+    """The line with which a LOOKING interval ended."""
+    after = interval.after
+    place = (after.source, after.line) if after is not None else (interval.source, interval.line)
+    return {"source": place[0], "line": place[1]}
 
 
 def _quorum(scene: Scene, servers: Iterable[int]) -> bool:
@@ -143,40 +130,30 @@ def _listed(servers: Iterable[int]) -> str:
     return ", ".join(str(server) for server in sorted(servers))
 
 
-def winners_are_best(scene: Scene) -> Iterator[Finding]:
+def winners_are_best(scene: Scene, interval: Interval, seen: Sequence[Notice]) -> Iterator[Finding]:
     """No better vote of the same round was there when a server decided by votes; what came within finalizeWait may have been missed."""
-    for interval, seen in _voting(scene):
-        own, candidate = _own(interval, seen), _candidate(interval)
-        if (
-            not own
-            or candidate is None
-            or own[-1].ballot.leader != candidate
-            or interval.end is None
-            or _joined(scene, interval, seen, candidate)
-        ):
+    own, candidate = _own(interval, seen), _candidate(interval)
+    if not own or candidate is None or own[-1].ballot.leader != candidate or interval.end is None:
+        return
+    if _joined(scene, interval, seen, candidate):
+        return
+    final = vote_of(own[-1].ballot)
+    for notice in seen:
+        if notice.state != LOOKING or notice.ballot.round != own[-1].ballot.round:
             continue
-        final = order_of(own[-1].ballot)
-        for notice in seen:
-            if notice.state != "LOOKING" or notice.ballot.round != own[-1].ballot.round or final is None:
-                continue
-            new = order_of(notice.ballot)
-            if (
-                new is None
-                or new <= final
-                or not all(wins(new, final, c.weight(new.sid)) for c in scene.configs)
-                or not _valid(scene, notice)
-            ):
-                continue
-            if _waited(scene, notice, interval) > FINALIZE_WAIT:
-                better = f"though it had seen a better vote, for {told(notice.ballot)}"
-                why = f"Server {interval.server} settled on {told(own[-1].ballot)}, {better}."
-                yield Finding("a better vote was passed over", why, (_line(scene, notice), _line(scene, own[-1])))
-                break
+        new = vote_of(notice.ballot)
+        if new <= final or not all(wins(new, final, c.weight(new.sid)) for c in scene.configs) or not _valid(scene, notice):
+            continue
+        if _waited(scene, notice, interval) > FINALIZE_WAIT_MS:
+            better = f"though it had seen a better vote, for {told(notice.ballot)}"
+            why = f"Server {interval.server} settled on {told(own[-1].ballot)}, {better}."
+            yield Finding("a better vote was passed over", why, (_line(scene, notice), _line(scene, own[-1])))
+            break
 
 
 def _waited(scene: Scene, notice: Notice, interval: Interval) -> float:
     """ms from a notification to the decision, by the server's own clock."""
-    time = scene.terms.ballots.frame.item(notice.row, "time")
+    time = scene.noticed.times[notice.row]
     return (interval.end - time).total_seconds() * 1000 if time is not None and interval.end is not None else 0.0
 
 
@@ -189,6 +166,55 @@ def _joined(scene: Scene, interval: Interval, seen: Iterable[Notice], candidate:
 def _valid(scene: Scene, notice: Notice) -> bool:
     """Only voters' votes for voters count (validVoter)."""
     return not scene.configs or all(notice.sender in config.voters and notice.ballot.leader in config.voters for config in scene.configs)
+
+
+def model(scene: Scene, interval: Interval, seen: Sequence[Notice]) -> Iterator[Finding]:
+    """The machine, fed with what a server printed, casts the votes that the server cast and can settle on whom it settled on.
+
+    Asked where the beginning of the interval is in the logs and the voters are known; it must fail for every configuration and release
+    that the server may have gone by.
+    """
+    if interval.before is None or not scene.configs or scene.oracle:
+        return
+    first: Driven | None = None
+    candidate = _candidate(interval)
+    for config, release in readings(scene, interval, seen):
+        driven = drive(interval, seen, config, release, scene.noticed.format_versions)
+        unforeseen = [step for step in driven.steps if not step.foreseen]
+        if not unforeseen and (candidate is None or candidate in driven.reached):
+            return
+        first = first or driven
+    if first is not None:
+        yield _unlike(scene, interval, first, candidate)
+
+
+def _unlike(scene: Scene, interval: Interval, driven: Driven, candidate: int | None) -> Finding:
+    unforeseen = next((step for step in driven.steps if not step.foreseen), None)
+    if unforeseen is not None:
+        why = (
+            f"Server {interval.server} voted for {told(unforeseen.notice.ballot)}; what it had printed before forces no such vote "
+            "(FastLeaderElection.lookForLeader)."
+        )
+        return Finding("a vote that the model does not cast", why, (_line(scene, unforeseen.notice),))
+    reached = f"only {scene.name(*driven.reached)} can be settled on" if driven.reached else "nobody can be settled on yet"
+    why = f"Server {interval.server} settled on {candidate}, but by the notifications that it printed {reached}."
+    last = [_line(scene, step.notice) for step in driven.steps[-3:]]
+    return Finding("a decision that the model does not reach", why, (_decision(interval), *last))
+
+
+def tallies_decide(scene: Scene) -> Iterator[Finding]:
+    """The legacy algorithm 0 settles on a candidate that more than half of all voters, by head count, voted for in its last tally."""
+    counted = tallies(scene) if scene.configs else {}
+    for number, found in counted.items():
+        interval = scene.stage.intervals[number]
+        candidate = _candidate(interval)
+        if interval.role != "LOOKING" or candidate is None or not found[-1].votes:
+            continue
+        votes, voters = found[-1].votes.get(candidate, 0), min(len(config.voters) for config in scene.configs)
+        if votes * 2 <= voters:
+            why = f"Server {interval.server} settled on {candidate} with {votes} votes of {voters} voters in its last tally."
+            place = {"source": found[-1].source, "line": found[-1].line, "says": "Election tally:"}
+            yield Finding("a decision without a quorum of votes", why, (place, _decision(interval)))
 
 
 def leaders_have_quorums(scene: Scene) -> Iterator[Finding]:
@@ -229,7 +255,8 @@ def _quorum_line(scene: Scene, term: Term) -> Evidence:
     return {} if quorum is None else {"source": quorum.end.source, "line": quorum.end.line, "says": quorum.said}
 
 
+ElectionRule = Callable[[Scene, Interval, Sequence[Notice]], Iterator[Finding]]
+ELECTION_RULES: tuple[ElectionRule, ...] = (votes_rise, votes_are_heard, decisions_have_quorums, winners_are_best)
+"""What is said of one server's election, where one of them names what is wrong."""
 Rule = Callable[[Scene], Iterator[Finding]]
-RULES: tuple[Rule, ...] = (
-    votes_rise, votes_are_heard, decisions_have_quorums, winners_are_best, leaders_have_quorums, epochs_rise, sync_modes,
-)  # fmt: skip
+RULES: tuple[Rule, ...] = (elections, tallies_decide, leaders_have_quorums, epochs_rise, sync_modes)

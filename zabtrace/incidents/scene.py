@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from zabtrace.protocol.quorum import Config
-from zabtrace.protocol.vote import Vote
-from zabtrace.replay.ballots import Ballot
 from zabtrace.replay.contests import Election, contests
 from zabtrace.replay.history import History
 from zabtrace.replay.positions import placed
@@ -189,8 +187,3 @@ def began(interval: Interval | None) -> End | None:
 def shown(row: Row, says: str | None = None) -> Evidence:
     """A line as evidence; ``says`` is a literal part of it, by default its message."""
     return {"source": row["source"], "line": row["line"], "says": says if says is not None else row.get("message")}
-
-
-def order_of(ballot: Ballot) -> Vote | None:
-    """A ballot in the order of votes; None where it names no peerEpoch (before 3.4)."""
-    return None if ballot.peer_epoch is None else Vote(ballot.peer_epoch, ballot.zxid, ballot.leader)
