@@ -14,7 +14,7 @@ import pytest
 from zabtrace import documents, schema, wording
 from zabtrace.documents.window import Point, Window, first_zxid_from, point, sids
 from zabtrace.errors import UsageError
-from zabtrace.render import answers, records, screen, summary, views
+from zabtrace.render import answers, lanes, records, screen, summary, views
 
 ALL = Window()
 
@@ -366,3 +366,32 @@ def test_terminals_get_rows_that_fit_and_tell_neighbours_once(history, judgement
     assert max(map(len, lines)) <= width
     assert sum(line.startswith("0x10000000") for line in lines) == 2
     assert sum("discarded by epoch 2" in line for line in lines) == 1
+
+
+def test_the_lane_chart_gives_each_server_a_row_and_each_stretch_its_role(history):
+    # 0 to 20 s on 72 letters: 0.2778 s each; 5 s is letter 18, 7 s is in letter 25, 12 s in letter 43.
+    lines = "".join(screen.plain(lanes.blocks(history))).splitlines()
+    shown = {line.split("  ")[0]: line.split()[-1] for line in lines if line.startswith("server")}
+    assert shown["server 2"] == "f" * 18 + "E" * 8 + "L" * 46
+    assert shown["server 3"] == "L" * 18 + "." * 25 + "f" * 29
+    assert len(shown) == 4
+    assert {len(row) for row in shown.values()} == {lanes.WIDTH}
+
+
+def test_a_short_election_is_not_hidden_in_the_lane_chart(history):
+    short = history.roles.with_columns(
+        pl.when(pl.col("role") == "LOOKING").then(pl.col("start") + pl.duration(milliseconds=3)).otherwise(pl.col("end")).alias("end")
+    )
+    text = "".join(screen.plain(lanes.blocks(replace(history, roles=short))))
+    assert re.search(r"^server 2  +f{18}E", text, re.MULTILINE)
+
+
+def test_no_lane_chart_without_roles(history):
+    assert lanes.blocks(replace(history, roles=history.roles.clear())) == []
+
+
+def test_the_lane_chart_on_a_terminal_says_the_same_in_colours(history):
+    blocks = lanes.blocks(history)
+    coloured = "".join(screen.coloured(blocks, 140))
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured).split() == "".join(screen.plain(blocks)).split()

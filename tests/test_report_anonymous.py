@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import incident
 import pytest
 
+from zabtrace import cli
 from zabtrace.report import page
 from zabtrace.report.anonymous import Disguise
 from zabtrace.report.content import Findings, Wish, gather
@@ -46,3 +49,18 @@ def test_no_name_is_left_on_the_page_and_every_zxid_is() -> None:
         assert secret not in own
     for kept in ("0x100000007", "0x200000001", "2026-11-21T00:09:57.107Z", "truncated"):
         assert kept in own
+
+
+@pytest.mark.parametrize("name", ["acme77", "kunde-nord"])
+def test_the_terminal_is_anonymous_too(tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str) -> None:
+    folder = tmp_path / name
+    shutil.copytree(Path(__file__).parent.parent / "sample_logs" / "truncated-3.8.0", folder)
+    damaged = next(folder.rglob("snapshot.*"))
+    damaged.write_bytes(damaged.read_bytes()[:-3])
+    page_of = tmp_path / "page.html"
+    code = cli.run(["report", str(folder), "-o", str(page_of), "--anonymize", "--no-progress"])
+    said = "".join(capfd.readouterr()).replace(str(page_of), "")
+    assert code == 1  # the snapshot without its end
+    assert "Damage: " in said
+    assert name not in said
+    assert "0x100000060" in said

@@ -77,8 +77,8 @@ def report(asked: Asked, **wishes: Any) -> int:
     with asked.step("drawing the page"):
         write(target, _written(asked, shown, {**wishes, "command": shlex.join(words), "locate": _locator(words)}))
     if target is not None:
-        _summary(found, target)
-    return _verdict(asked, found)
+        _summary(shown, target)
+    return _verdict(asked, shown)
 
 
 def _verdict(asked: Asked, found: Findings) -> int:

@@ -53,7 +53,19 @@ class Lines:
     text: Iterable[str]
 
 
-Block = Sentence | Grid | Lines
+Span = tuple[str, str]
+"""Text and its style."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines drawn with letters, each of spans; a terminal gives the letters colours."""
+
+    title: str
+    lines: Sequence[Sequence[Span]]
+
+
+Block = Sentence | Grid | Lines | Chart
 
 
 def plain(blocks: Iterable[Block]) -> Iterator[str]:
@@ -63,6 +75,9 @@ def plain(blocks: Iterable[Block]) -> Iterator[str]:
             yield wording.plain(block.text) + "\n"
         elif isinstance(block, Lines):
             yield from block.text
+        elif isinstance(block, Chart):
+            yield f"\n{block.title}\n"
+            yield from ("".join(text for text, _ in line).rstrip() + "\n" for line in block.lines)
         elif block.rows:
             yield f"\n{block.title}\n" if block.title else "\n"
             yield from _padded(block)
@@ -88,6 +103,10 @@ def coloured(blocks: Iterable[Block], width: int) -> Iterator[str]:
         console = Console(file=io.StringIO(), force_terminal=True, width=width, highlight=False, markup=False, emoji=False)
         if isinstance(block, Sentence):
             console.print(Text(wording.plain(block.text), style=block.style))
+        elif isinstance(block, Chart):
+            console.print(Text(f"\n{block.title}", style="bold"))
+            for line in block.lines:
+                console.print(Text.assemble(*line), no_wrap=True, overflow="ellipsis")
         elif block.rows:
             _print_grid(console, block)
         yield console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO given above

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from zabtrace import documents, wording
 from zabtrace.fates.judgement import Judgement
-from zabtrace.render import screens
+from zabtrace.render import lanes, screens
 from zabtrace.render.screen import Block, Grid, Sentence
 from zabtrace.replay.history import History
 from zabtrace.report import facts
@@ -21,6 +21,7 @@ def blocks(history: History, judgement: Judgement) -> list[Block]:
     return [
         *screens.verdict(verified),
         *_unavailable(history),
+        *lanes.blocks(history),
         screens.grid("Servers", "servers", verified["servers"]),
         *_newest(screens.epochs(documents.epochs(history)), "epochs"),
         *_newest(screens.elections(documents.elections(history)), "elections"),

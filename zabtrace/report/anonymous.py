@@ -22,7 +22,23 @@ PATHS = frozenset({"path", "paths", "source", "end_source", "base_source", "snap
 WORDS = frozenset({"host", "data", "client", "acl", "address", "label", "value"})
 """Columns and keys whose text is nobody's but the owner's: every word in it goes."""
 KEPT = frozenset(
-    {"kind", "op", "fate", "rule", "role", "state", "mode", "harm", "outcome", "match", "id", "timezone", "layout", "compression"}
+    {
+        "verdict",
+        "kind",
+        "op",
+        "fate",
+        "rule",
+        "role",
+        "state",
+        "mode",
+        "harm",
+        "outcome",
+        "match",
+        "id",
+        "timezone",
+        "layout",
+        "compression",
+    }
 )
 SKIPPED = frozenset({"files", "terms", "configs", "fields"})
 """Members of the findings that no face of the report shows."""

@@ -1,0 +1,97 @@
+"""The lane chart of terminals: one row of letters per server, one letter per stretch of time.
+
+Strategy: a letter is the role that filled most of its stretch, but an election is never hidden by what stood around it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from zabtrace import wording
+from zabtrace.render.screen import Block, Chart, Span
+from zabtrace.replay.history import History
+
+WIDTH = 72
+"""Letters in a row."""
+HEAD = 24
+"""Longest name of a lane."""
+LETTERS = {
+    "LEADING": ("L", "bold blue"),
+    "FOLLOWING": ("f", "cyan"),
+    "OBSERVING": ("o", "magenta"),
+    "LOOKING": ("E", "bold yellow"),
+    "STARTING": ("s", "dim yellow"),
+    "DOWN": (".", "dim"),
+    "UNKNOWN": ("?", "dim"),
+}
+"""Letter and style of each role."""
+SAID = "L leads, f follows, o observes, E elects, s starts, . down, ? unknown, x no write was possible"
+NOTHING = (" ", "")
+BARRED = ("x", "bold red")
+
+
+def blocks(history: History) -> list[Block]:
+    """The chart, times by the servers' own clocks; nothing where no line tells a role."""
+    roles = history.roles.filter(pl.col("start").is_not_null() & pl.col("end").is_not_null())
+    if roles.is_empty():
+        return []
+    moments = [moment for moment in (roles["start"].min(), roles["end"].max()) if isinstance(moment, datetime)]
+    start, end = moments[0], moments[-1]
+    cells = _cells(roles, start, end)
+    names = wording.Names.of(history.trace.servers)
+    lanes = [(_named(server, names), _lane(cells, server)) for server in sorted(set(roles["server"]))]
+    if history.unavailable:
+        lanes.append(("no writes", _barred(history, start, end)))
+    head = max(len(name) for name, _ in lanes)
+    rows = [[(f"{name.ljust(head)}  ", ""), *spans] for name, spans in lanes]
+    stretch = wording.duration(round((end - start) / WIDTH / timedelta(milliseconds=1)))
+    left, right = wording.moment(start) or "", wording.moment(end) or ""
+    axis = " " * (head + 2) + left + right.rjust(WIDTH - len(left))
+    return [Chart("Timeline", [*rows, [(axis, "dim")], [(f"{SAID}; one letter: {stretch}", "dim")]])]
+
+
+def _named(server: int, names: wording.Names) -> str:
+    name = wording.plain(f"server {names.name(server)}")
+    return name if len(name) <= HEAD else f"{name[: HEAD - 1]}…"
+
+
+def _cells(roles: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
+    """server, cell, role: what each cell of each lane shows."""
+    whole = max((end - start) // timedelta(milliseconds=1), 1)
+    # In whole numbers: a time is counted in parts of which `whole` make a cell.
+    begun, ended = ((pl.col(name) - start).dt.total_milliseconds() * WIDTH for name in ("start", "end"))
+    touched = roles.select("server", "role", begun.alias("begun"), ended.alias("ended"))
+    reach = pl.int_ranges(pl.col("begun") // whole, pl.col("ended") // whole + 1).alias("cell")
+    each = touched.with_columns(reach).explode("cell").filter(pl.col("cell") < WIDTH)
+    inside = pl.min_horizontal("ended", (pl.col("cell") + 1) * whole) - pl.max_horizontal("begun", pl.col("cell") * whole)
+    filled = each.with_columns(inside.alias("part")).group_by("server", "cell", "role").agg(pl.col("part").sum())
+    first = (pl.col("role") == "LOOKING") & (pl.col("part") > 0)
+    return filled.sort(first, "part", "role", descending=[True, True, False]).unique(["server", "cell"], keep="first", maintain_order=True)
+
+
+def _lane(cells: pl.DataFrame, server: int) -> list[Span]:
+    shown = dict(cells.filter(pl.col("server") == server).select("cell", "role").iter_rows())
+    return _joined([LETTERS[shown[cell]] if cell in shown else NOTHING for cell in range(WIDTH)])
+
+
+def _barred(history: History, start: datetime, end: datetime) -> list[Span]:
+    """The windows in which no write was possible."""
+    cell = (end - start) / WIDTH or timedelta(milliseconds=1)
+    windows = [(out.start, out.end or end) for out in history.unavailable]
+    timed = [(low, high) for low, high in windows if isinstance(low, datetime) and isinstance(high, datetime)]
+    reach = [(max((low - start) // cell, 0), min((high - start) // cell, WIDTH - 1)) for low, high in timed]
+    barred = {number for low, high in reach for number in range(low, high + 1)}
+    return _joined([BARRED if number in barred else NOTHING for number in range(WIDTH)])
+
+
+def _joined(letters: list[Span]) -> list[Span]:
+    """Neighbours of one style as one span."""
+    spans: list[Span] = []
+    for text, style in letters:
+        if spans and spans[-1][1] == style:
+            spans[-1] = (spans[-1][0] + text, style)
+        else:
+            spans.append((text, style))
+    return spans
