@@ -235,3 +235,19 @@ def test_a_stale_disk_that_led_again_does_not_make_its_tail_committed() -> None:
     assert column(judged, "committed")["1:7"] == "unknown"
     assert fates(judged)["1:7"] == "undecided"
     assert judged.verdict == "undecided"
+
+
+def test_a_snapshot_of_a_shorter_history_may_hide_between_two_epochs() -> None:
+    """3.4 sends one named below the learner's log where its committed log is empty: 1 and 2 lost 1:1-5, 3 kept the records."""
+    begun = disk("3:1-2", "0:0", 3)
+    judged = Incident({1: begun, 3: disk("1:1-5 / 3:1-2", "0:0", 3)}, version="3.4.14").judged()
+    assert fates(judged)["1:5"] == "undecided"
+    newer = Incident({1: begun, 3: disk("1:1-5 / 3:1-2", "0:0", 3)}, version="3.8.0").judged()
+    assert fates(newer)["1:5"] == "survived"
+
+
+def test_a_server_that_was_sent_a_snapshot_does_not_show_that_nothing_was_before() -> None:
+    """1 may have been wiped and files of 3 be missing: then both held what epoch 1 committed."""
+    disks = {1: disk("2:1-9", "0:0", 2), 2: disk("2:1-9", "0:0", 2), 3: disk("2:7-9", "0:0 2:6", 2)}
+    assert Incident(disks).judged().verdict == "undecided"
+    assert Incident({**disks, 3: disk("2:1-9", "0:0", 2)}).judged().verdict == "nothing_lost"

@@ -41,8 +41,8 @@ def _problems(e: Ensemble, starts: Starts, txn: Txn, row: dict[str, object], twi
     kept, fate = e.truth.kept(txn), row["fate"]
     committed = txn in e.truth.committed
     decided = committed or txn in e.truth.decided
-    if e.truth.returned(txn):
-        return
+    if e.truth.returned(txn) or (kept is False and starts.all_keep(txn)):
+        return  # an established epoch went on without it, and now it is in force again: every label has its reasons
     if e.truth.numbered_twice:
         if (kept is False or (kept is None and lost_disk(e, txn))) and fate in KEPT:
             yield "it is gone"

@@ -96,7 +96,8 @@ class _Tables:
             for i, txn in enumerate(file.records):
                 self.txns.append(
                     {**place, "offset": 16 + 100 * i, "zxid": txn.zxid, "session": txn.payload, "cxid": 1, "type": 1, "op": "create",
-                     "path": f"/n{txn.payload}", "failed": False, "checksum_ok": True, "payload_hash": txn.payload, "time": START}
+                     "path": f"/n{txn.payload}", "failed": False, "checksum_ok": True, "payload_hash": txn.payload, "time": START,
+                     "digest_version": 2 if self.e.servers[sid].version >= "3.6" else None}
                 )  # fmt: skip
             zxids = [t.zxid for t in file.records]
             self.files.append(

@@ -248,7 +248,38 @@ def _passages(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> 
         )
         for row in rows.iter_rows(named=True)
     ]
+    first = chains.filter((pl.col("step") == "first") & (counter_of("zxid") == 1)).select("server", epoch_of("zxid"))
+    begun = set(first.iter_rows())
+    found = [replace(s, weak=s.weak or _may_hide_a_reset(history, s, found, begun)) for s in found]
     return found + _unpadded_ends(history, chains, epochs) + _bases(history, chains, epochs)
+
+
+def _may_hide_a_reset(history: History, passage: CutSource, all_: Sequence[CutSource], begun: set[tuple[int, int]]) -> bool:
+    """May a snapshot of a shorter history have come between, with a name below ``previous``?
+
+    3.4 sends one where the leader's committed log is empty (LearnerHandler.run); the stale records stay, and no name betrays them. It takes
+    a leader that was wiped, or had a later currentEpoch than its log. Excluded where the server tells how it was synchronized or led
+    itself, where a quorum of voters shows the same passage, and where all disks were read and none begins with that epoch (``begun``).
+    """
+    e, server = passage.epoch, passage.server
+    told = history.syncs.filter((pl.col("epoch") == e) & (pl.col("learner") == server) & (pl.col("mode") == "DIFF"))
+    led = history.epochs.filter((pl.col("epoch") == e) & (pl.col("leader") == server))
+    if told.height or led.height or not _may_be_34(history, server):
+        return False
+    config = history.config_at(make(e, 0))
+    read = set(history.disks.filter(pl.col("last_zxid").is_not_null() & (pl.col("copy") == 0)).get_column("server").to_list())
+    saved = set(history.trace.snapshots.filter(pl.col("zxid") == passage.low).get_column("server").to_list())
+    agreeing = {s.server for s in all_ if (s.epoch, s.low) == (e, passage.low)} | {s for s, of in begun if of == e and s in saved}
+    others = any(of == e and other not in agreeing for other, of in begun)
+    return not config.is_quorum(agreeing) and (others or not config.voters <= read)
+
+
+def _may_be_34(history: History, server: int) -> bool:
+    """3.4 by its own log; without one, unless its records carry digests (3.6+) or it saved a dynamic configuration (3.5+)."""
+    trace, own = history.trace, pl.col("server") == server
+    version = trace.servers.filter(own).get_column("version").drop_nulls().to_list()
+    newer = (trace.txns, "digest_version"), (trace.members, "config_zxid")
+    return version[0].startswith("3.4.") if version else all(t.filter(own & pl.col(name).is_not_null()).is_empty() for t, name in newer)
 
 
 def _bases(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> list[CutSource]:

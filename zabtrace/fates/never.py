@@ -21,7 +21,7 @@ from zabtrace.grammar.kinds import NOTIFICATIONS
 from zabtrace.protocol.quorum import Config
 from zabtrace.replay.history import History
 from zabtrace.replay.positions import placed, within
-from zabtrace.zxid import counter, epoch, epoch_of, make
+from zabtrace.zxid import counter, counter_of, epoch, epoch_of, make
 
 
 @dataclass(frozen=True)
@@ -239,12 +239,14 @@ def _unproved(read: Readings, newest: int) -> int | None:
 def _beginning(read: Readings, e: int) -> End:
     """The end before the first known epoch: voters that still have the empty snapshot of their first start had nothing before it.
 
-    A wiped one has it too; that is why one of them may be silent.
+    A wiped one has it too; that is why one of them may be silent. One whose log begins within an epoch was sent a snapshot: it was wiped or
+    new, or files of it are missing.
     """
     end = end_of(read, e - 1, e)
     snapshots = read.history.trace.snapshots
     empty = snapshots.filter(pl.col("valid") & (pl.col("zxid") == 0) & (pl.col("copy") == 0)).get_column("server")
     config = read.history.config_at(make(e, 0))
-    tops = {**dict.fromkeys(sorted(config.voters & set(empty.to_list())), 0), **end.tops}
+    sent = read.history.disks.filter((pl.col("copy") == 0) & (counter_of("first_record") != 1)).get_column("server")
+    tops = {**dict.fromkeys(sorted(config.voters & set(empty.to_list()) - set(sent.to_list())), 0), **end.tops}
     missing = tuple(sorted(config.voters - tops.keys()))
     return End(e - 1, e, tops, missing, never_above(config, tops, frozenset(tops)), bool(config.voters))
