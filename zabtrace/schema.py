@@ -119,6 +119,7 @@ TXNS = _columns(
     ("checksum_ok", FLAG, "the payload matches it"),
     ("payload_len", INT, "bytes of the payload"),
     ("payload_hash", pl.UInt64, "hash of header and body without digest and without the list of a closeSession"),
+    ("dump", FLAG, "true where it was read from what ZooKeeper's own tool printed; offset and data_offset are then places in that text"),
 )
 TXN_OPS = _columns(
     *_PLACE,
@@ -146,6 +147,13 @@ TXN_FILES = _columns(
     ("end", INT, "offset behind the last good record"),
     ("bytes", INT, "size of the file"),
     ("ending", TEXT, "padded, unpadded, torn, damaged, empty"),
+)
+FOLDS = _columns(
+    *_PLACE,
+    ("offset", INT, "offset of a record that stays, behind consecutive ones that were left out because nothing tells them apart"),
+    ("zxid", INT, "its zxid"),
+    ("skipped", INT, "how many were left out"),
+    ("ops", pl.List(pl.Struct({"op": TEXT, "count": INT})), "their operations"),
 )
 SNAPSHOTS = _columns(
     *_PLACE,
@@ -178,6 +186,7 @@ ZNODES = _columns(
     ("aversion", INT, "ACL version"),
     ("ephemeral_owner", INT, "session of an ephemeral node; container and TTL marks"),
     ("pzxid", INT, "zxid of the last change of its children"),
+    ("dump", FLAG, "true where it was read from what ZooKeeper's own tool printed, which tells times to the second"),
 )
 SNAPSHOT_SESSIONS = _columns(
     *_PLACE,
@@ -271,6 +280,33 @@ FIELDS = _columns(
     ("value", TEXT, "property value"),
     ("count", INT, "a number of things"),
     ("text", TEXT, "free text of a message"),
+    ("text_2", TEXT, "a second text"),
+    ("error", TEXT, "exception or error as printed"),
+    ("flag", FLAG, "what a setting or test says: true or false"),
+    ("number", INT, "a number without a unit"),
+    ("number_2", INT, "a second one"),
+    ("count_2", INT, "a second number of things"),
+    ("count_3", INT, "a third one"),
+    ("ms_2", INT, "a second duration or time-out in ms"),
+    ("ms_3", INT, "a third one"),
+    ("bytes", INT, "a size, length or limit"),
+    ("bytes_2", INT, "a second one"),
+    ("port", INT, "port"),
+    ("digest", INT, "digest of the tree, signed, or its version"),
+    ("digest_2", INT, "the one it is compared with"),
+    ("txn_type", TEXT, "type of a request's transaction: a number, or unknown"),
+    ("sid_2", INT, "the server that is compared with"),
+    ("zxid_2", INT, "the zxid that is compared with"),
+    ("zxid_3", INT, "a third zxid"),
+    ("epoch_2", INT, "the epoch that is compared with"),
+    ("round_2", INT, "the round that is compared with"),
+    ("address_2", TEXT, "a second address"),
+    ("address_3", TEXT, "a third one"),
+    ("path_2", TEXT, "a second path"),
+    ("user", TEXT, "user, scheme or identity as printed"),
+    ("acl", TEXT, "ACL as printed"),
+    ("node_type", TEXT, "type of the znode, in audit logs"),
+    ("result", TEXT, "outcome of an operation, in audit logs"),
 )
 
 # ---------------------------------------------------------------- history (replay)

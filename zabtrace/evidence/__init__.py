@@ -23,11 +23,12 @@ def gather(
     timezone: Sequence[str] = (),
     log_pattern: str | None = None,
     lines: bool = True,
+    fold: Sequence[int] | None = None,
 ) -> Trace:
     """Read all evidence into a Trace; see ``gathering.gather``."""
     from zabtrace.evidence import gathering
 
-    return gathering.gather(arguments, before, clients, timezone, log_pattern, lines)
+    return gathering.gather(arguments, before, clients, timezone, log_pattern, lines, fold)
 
 
 def znodes(arguments: Sequence[str], before: Sequence[str] = ()) -> pl.DataFrame:

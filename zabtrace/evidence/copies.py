@@ -44,6 +44,8 @@ class State:
     def records(self) -> pl.DataFrame:
         """zxid and payload of every record, in the order of the files."""
         frames = [entry.txns.txns.select("zxid", "payload_hash") for entry in self.entries if entry.txns is not None]
+        columns = [stretch.columns for entry in self.entries if entry.outline is not None for stretch in entry.outline.stretches]
+        frames += [pl.DataFrame({"zxid": found.zxid, "payload_hash": found.payload_hash}) for found in columns]
         return pl.concat(frames).unique() if frames else pl.DataFrame(schema={"zxid": pl.Int64, "payload_hash": pl.UInt64})
 
     @cached_property

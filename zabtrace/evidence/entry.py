@@ -15,8 +15,10 @@ from zabtrace.source import Source
 if TYPE_CHECKING:
     from zabtrace.clients import ClientRead
     from zabtrace.config import ConfigRead
+    from zabtrace.dumps import SnapshotDumpRead, TxnDumpRead
     from zabtrace.logs import LogRead
     from zabtrace.records import SnapshotRead, TxnLogRead
+    from zabtrace.records.outline import Outline
 
 GENERIC = frozenset({
     "version-2", "data", "datadir", "datalog", "datalogdir", "txnlog", "txnlogs", "snapshots", "disk", "log", "logs", "text", "4lw",
@@ -40,7 +42,11 @@ class Entry:
     config: ConfigRead | None = None
     clients: ClientRead | None = None
     txns: TxnLogRead | None = None
+    outline: Outline | None = None
+    """Its records, where they are too many to be held; ``txns`` then has none."""
     snapshot: SnapshotRead | None = None
+    dump: TxnDumpRead | None = None
+    snapshot_dump: SnapshotDumpRead | None = None
     said: int | None = None
     """The sid its content names: myid, a log's own words, an answer of the server."""
     version: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -11,14 +12,14 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.config import members_of
 from zabtrace.errors import NoEvidenceError
-from zabtrace.evidence import kinds, streams, zones
+from zabtrace.evidence import dumped, kinds, long, streams, zones
 from zabtrace.evidence.arguments import discover
 from zabtrace.evidence.copies import number_copies
 from zabtrace.evidence.entry import Entry
 from zabtrace.evidence.epochs import epoch_in
 from zabtrace.evidence.identity import Server, identify
 from zabtrace.evidence.mixed import parted
-from zabtrace.evidence.reading import entries_of, in_order, read_data, read_texts, reread
+from zabtrace.evidence.reading import entries_of, in_order, read_data, read_outlines, read_texts, reread
 from zabtrace.evidence.repeats import without_twins
 from zabtrace.evidence.trace import Trace
 from zabtrace.records import read_snapshot
@@ -38,28 +39,30 @@ def gather(
     timezone: Sequence[str] = (),
     log_pattern: str | None = None,
     lines: bool = True,
+    fold: Sequence[int] | None = None,
 ) -> Trace:
     """Read all evidence.
 
     ``arguments`` and ``before`` are paths as on the command line (``before``: oldest first), ``clients`` client histories,
     ``timezone`` entries ``[NAME=]ZONE``, ``log_pattern`` a conversion pattern that some logs follow. Without ``lines`` text logs are
-    only counted. Raises NoEvidenceError where nothing readable is there, UsageError for a wrong zone or pattern.
+    only counted. With ``fold``, the zxids that are asked for, a long history is folded (``folding``). Raises NoEvidenceError where
+    nothing readable is there, UsageError for a wrong zone or pattern.
     """
     entries, servers = _read(arguments, before, clients, zones.parse(timezone, log_pattern, lines))
-    read_data(entries)
+    folding = fold is not None and long.worth_folding(entries)
+    (read_outlines if folding else read_data)(entries)
+    dumped.read(entries)
     unordered = number_copies(entries)
     _require_evidence(entries)
     logs = _ordered_logs(entries)
-    return Trace(
+    found = Trace(
         servers=schema.frame(schema.SERVERS, [_server_row(server, logs.get(server.server, []), entries) for server in servers]),
         lines=_concat(schema.LINES, [_placed(schema.LINES, e.log.lines, e) for found in logs.values() for e in found if e.log]),
         fields=_fields(logs),
-        txns=_concat(schema.TXNS, [_placed(schema.TXNS, e.txns.txns, e) for e in entries if e.txns]),
-        ops=_concat(schema.TXN_OPS, [_placed(schema.TXN_OPS, e.txns.ops, e) for e in entries if e.txns]),
         txn_files=_concat(schema.TXN_FILES, [_placed(schema.TXN_FILES, e.txns.file, e) for e in entries if e.txns]),
         snapshots=_concat(schema.SNAPSHOTS, [_placed(schema.SNAPSHOTS, e.snapshot.snapshot, e) for e in entries if e.snapshot]),
         epoch_files=schema.frame(schema.EPOCH_FILES, [_epoch_row(e) for e in entries if e.kind in (kinds.EPOCH_FILE, kinds.MARKER)]),
-        members=_members(entries),
+        members=_concat(schema.MEMBERS, [_placed(schema.MEMBERS, e.config.members, e) for e in entries if e.config]),
         settings=_concat(schema.SETTINGS, [_placed(schema.SETTINGS, e.config.settings, e) for e in entries if e.config]),
         client_ops=_concat(schema.CLIENT_OPS, [e.clients.ops for e in entries if e.clients]),
         damage=_damage(entries),
@@ -68,6 +71,8 @@ def gather(
         levels=_levels(entries),
         files={e.source.name: e.source for e in entries if e.txns or e.snapshot},
     )
+    found = _folded(found, entries, fold or ()) if folding else _with_records(found, entries)
+    return replace(found, members=pl.concat([found.members, _reconfigured(entries, found.txns)]))
 
 
 def stream(
@@ -100,12 +105,13 @@ def _read(
     servers = identify(entries)
     zones.check_names(asked, entries)
     reread(entries, asked)
+    dumped.zoned(entries, asked)
     return entries, servers
 
 
 def _require_evidence(entries: list[Entry]) -> None:
     """Raise NoEvidenceError where nothing was read that tells of a server: no data, and no log with a message of ZooKeeper."""
-    if any(entry.is_data for entry in entries) or any(entry.log is not None and entry.log.summary["understood"] for entry in entries):
+    if any(entry.is_data or entry.kind in kinds.DUMPS for entry in entries) or any(entry.log is not None and entry.log.summary["understood"] for entry in entries):
         return
     if not entries:
         raise NoEvidenceError(f"No file was found. {EXPECTED}")
@@ -186,12 +192,28 @@ def _epoch_row(entry: Entry) -> dict[str, Any]:
     return {"server": entry.server, "copy": entry.copy, "source": entry.source.name, "name": name, "epoch": epoch_in(entry.source)}
 
 
-def _members(entries: list[Entry]) -> pl.DataFrame:
-    """Members by configuration files, and by the reconfig transactions of the logs."""
-    frames = [_placed(schema.MEMBERS, entry.config.members, entry) for entry in entries if entry.config]
-    for entry in entries:
-        if entry.txns is None or (changes := entry.txns.txns.filter((pl.col("op") == "reconfig") & (pl.col("data_len") > 0))).is_empty():
-            continue
+def _with_records(trace: Trace, entries: list[Entry]) -> Trace:
+    """``trace`` with the records of all logs."""
+    return replace(
+        trace,
+        txns=_concat(schema.TXNS, [_placed(schema.TXNS, e.txns.txns, e) for e in entries if e.txns]),
+        ops=_concat(schema.TXN_OPS, [_placed(schema.TXN_OPS, e.txns.ops, e) for e in entries if e.txns]),
+    )
+
+
+def _folded(trace: Trace, entries: list[Entry], asked: Sequence[int]) -> Trace:
+    """``trace`` with the records that have to be looked at."""
+    held = long.Long.of(entries, trace, asked)
+    return held.unfolded(replace(trace, long=held), ())
+
+
+def _reconfigured(entries: list[Entry], txns: pl.DataFrame) -> pl.DataFrame:
+    """Members by the reconfig transactions of the logs."""
+    frames: list[pl.DataFrame] = []
+    by_source = {entry.source.name: entry for entry in entries if entry.txns is not None}
+    reconfigs = txns.filter((pl.col("op") == "reconfig") & (pl.col("data_len") > 0))
+    for (name,), changes in reconfigs.partition_by("source", as_dict=True, maintain_order=True).items():
+        entry = by_source[name]
         data = entry.source.buffer()
         for zxid, at, size in changes.select("zxid", "data_offset", "data_len").iter_rows():
             rows = members_of(bytes(data[at : at + size]).decode("utf-8", "replace"))

@@ -20,10 +20,13 @@ from zabtrace.source import Source
 SERVER_LOG, AUDIT_LOG, TXN_LOG, SNAPSHOT = "server log", "audit log", "txn log", "snapshot"
 EPOCH_FILE, MARKER, MYID = "epoch file", "marker", "myid"
 CONFIG, DYNAMIC_CONFIG, IDLE_CONFIG = "configuration", "dynamic configuration", "configuration not in force"
-FOUR_LETTERS, TEXT_DUMP, CLIENT_HISTORY = "four-letter word", "text dump", "client history"
+FOUR_LETTERS, CLIENT_HISTORY = "four-letter word", "client history"
+TXN_DUMP, SNAPSHOT_DUMP = "txn log dump", "snapshot dump"
 ARCHIVE, UNRECOGNISED = "archive", "unrecognised"
 DATA = (TXN_LOG, SNAPSHOT, EPOCH_FILE, MARKER)
 """The kinds that make up a saved state of a server's data."""
+DUMPS = (TXN_DUMP, SNAPSHOT_DUMP)
+"""What ZooKeeper's own tools printed of such files."""
 
 EPOCH_NAMES = ("currentEpoch", "acceptedEpoch", "currentEpoch.tmp", "acceptedEpoch.tmp")
 MARKER_NAMES = ("updatingEpoch", "initialize")
@@ -72,9 +75,11 @@ class Kind:
 
 
 AUDIT_LINE = re.compile(r"^.*AuditLogger: .*\boperation=\w+.*\bresult=\w+\s*$", re.MULTILINE)
-DUMP_START = re.compile(
-    r"\A\s*(ZooKeeper Transactional Log File with dbid |ZNode Details \(count=|\[1,0,\{\"progname\":\"SnapshotFormatter)"
+TXN_DUMP_LINE = re.compile(
+    r"^(ZooKeeper Transactional Log File with dbid |(CRC (ERROR|FIXED) - )?[0-9][^=\n]{5,70} session 0x[0-9a-f]+ cxid 0x[0-9a-f]+ zxid 0x[0-9a-f]+ \w)",
+    re.MULTILINE,
 )
+SNAPSHOT_DUMP_LINE = re.compile(r"^ZNode Details \(count=\d+\):\s*$|\A\s*\[1,0,\{\"progname\":\"SnapshotFormatter", re.MULTILINE)
 CONFIG_KEY = re.compile(
     r"^[ \t]*(dataDir|dataLogDir|tickTime|initLimit|syncLimit|clientPort|dynamicConfigFile|server\.\d+)[ \t]*[=:]", re.MULTILINE
 )
@@ -130,6 +135,15 @@ def _four_letters(probe: Probe) -> str | None:
     return f"an answer to {word}" if word else None
 
 
+def _dump(pattern: re.Pattern[str]) -> Callable[[Probe], str | None]:
+    """A line that only the tool prints; data may stand in it as they are, zeros too."""
+
+    def test(probe: Probe) -> str | None:
+        return "a line of the tool" if pattern.search(probe.head.decode("utf-8", "replace")) else None
+
+    return test
+
+
 def _config(probe: Probe) -> str | None:
     if IDLE_NAME.search(probe.name) or not probe.says(CONFIG_KEY):
         return None
@@ -158,7 +172,8 @@ KINDS = (
     Kind(MARKER, "updatingEpoch (3.4.6 to 3.4.14) or initialize (3.6 and newer)", _named(MARKER_NAMES)),
     Kind(MYID, "the server's sid", _named(("myid",))),
     Kind(AUDIT_LOG, "audit log", lambda probe: "audit records" if probe.says(AUDIT_LINE) else None),
-    Kind(TEXT_DUMP, "output of ZooKeeper's own formatters", lambda probe: "its first line" if probe.says(DUMP_START) else None),
+    Kind(TXN_DUMP, "what LogFormatter or TxnLogToolkit printed of a transaction log", _dump(TXN_DUMP_LINE)),
+    Kind(SNAPSHOT_DUMP, "what SnapshotFormatter printed of a snapshot", _dump(SNAPSHOT_DUMP_LINE)),
     Kind(FOUR_LETTERS, "answer to a four-letter word", _four_letters),
     Kind(CLIENT_HISTORY, "what a client recorded", lambda probe: "op, path and ok" if looks_like_history(probe.head) else None),
     Kind(SERVER_LOG, "text log of a server", _server_log),

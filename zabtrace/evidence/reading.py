@@ -6,10 +6,12 @@ Strategy: text first (it tells the sids), data when the servers are known; a log
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from zabtrace import schema
 from zabtrace.clients import read_clients
 from zabtrace.config import read_config
 from zabtrace.evidence import kinds
@@ -19,7 +21,8 @@ from zabtrace.evidence.mixed import part_of
 from zabtrace.evidence.repeats import without_repeats
 from zabtrace.evidence.zones import Zones
 from zabtrace.logs import read_log
-from zabtrace.records import read_snapshot, read_txn_log
+from zabtrace.records import TxnLogRead, read_snapshot, read_txn_log
+from zabtrace.records.outline import Library, outline
 
 WORKERS = 2
 """Files read at the same time: the readers are mostly in polars and numpy, which use the other cores themselves."""
@@ -46,6 +49,18 @@ def read_texts(entries: list[Entry], zones: Zones) -> None:
 def read_data(entries: list[Entry]) -> None:
     """Read transaction logs and snapshots."""
     _each(_read_data, entries)
+
+
+def read_outlines(entries: list[Entry]) -> None:
+    """Read transaction logs as outlines, those of the server with most bytes first, for the others repeat them; and snapshots."""
+    logs = [entry for entry in entries if entry.kind == kinds.TXN_LOG]
+    sizes: Counter[int | None] = Counter()
+    for entry in logs:
+        sizes[entry.server] += entry.source.size
+    library, first = Library(), max(sizes, key=lambda server: sizes[server], default=None)
+    for mine in (True, False):
+        _each(lambda entry: _read_outline(entry, library), [entry for entry in logs if (entry.server == first) is mine])
+    _each(_read_data, [entry for entry in entries if entry.kind != kinds.TXN_LOG])
 
 
 def reread(entries: list[Entry], zones: Zones) -> None:
@@ -114,6 +129,11 @@ def _read_data(entry: Entry) -> None:
         entry.txns = read_txn_log(entry.source)
     elif entry.kind == kinds.SNAPSHOT:
         entry.snapshot = read_snapshot(entry.source)
+
+
+def _read_outline(entry: Entry, library: Library) -> None:
+    entry.outline = outline(entry.source, library)
+    entry.txns = TxnLogRead(schema.frame(schema.TXNS), schema.frame(schema.TXN_OPS), entry.outline.file, entry.outline.damage)
 
 
 def in_order(logs: list[Entry]) -> list[Entry]:

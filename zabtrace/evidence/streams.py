@@ -13,9 +13,10 @@ from dataclasses import replace
 import polars as pl
 
 from zabtrace import schema
+from zabtrace.evidence import dumped
 from zabtrace.evidence.copies import number_copies, states
 from zabtrace.evidence.entry import Entry
-from zabtrace.evidence.kinds import SNAPSHOT, TXN_LOG
+from zabtrace.evidence.kinds import SNAPSHOT, SNAPSHOT_DUMP, TXN_DUMP, TXN_LOG
 from zabtrace.evidence.trace import Trace
 from zabtrace.records import TxnLog, TxnLogRead, read_snapshot
 
@@ -50,6 +51,8 @@ def records(entries: list[Entry], head: Trace) -> Iterator[Trace]:
             for part in log:
                 yield replace(head, txns=_placed(schema.TXNS, part.txns, entry), ops=_placed(schema.TXN_OPS, part.ops, entry))
             yield replace(head, damage=_placed(schema.DAMAGE, log.damage(), entry))
+        elif entry.kind == TXN_DUMP:
+            yield from dumped.parts(entry, head)
 
 
 def znodes(entries: list[Entry]) -> Iterator[pl.DataFrame]:
@@ -58,6 +61,8 @@ def znodes(entries: list[Entry]) -> Iterator[pl.DataFrame]:
     for entry in entries:
         if entry.kind == SNAPSHOT:
             yield _placed(schema.ZNODES, read_snapshot(entry.source, znodes=True, digest=False).znodes, entry)
+        elif entry.kind == SNAPSHOT_DUMP:
+            yield dumped.znodes(entry)
 
 
 def _placed(table: tuple[schema.Column, ...], df: pl.DataFrame, entry: Entry) -> pl.DataFrame:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from zabtrace import schema
 from zabtrace.records.snapshot import stored_bytes
 from zabtrace.source import Source
+
+if TYPE_CHECKING:
+    from zabtrace.evidence.long import Long
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,21 @@ class Trace:
     damage: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.DAMAGE))
     unordered: tuple[int, ...] = ()
     """Servers of which several copies were given whose order nothing proves: their copies all count as newest."""
+    folds: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.FOLDS))
+    """Where records of a long history were left out of ``txns``; see ``evidence.folding``."""
+    long: Long | None = None
+    """What was left out, to be asked for."""
     files: Mapping[str, Source] = field(default_factory=dict)
     """Data files by their name, for the bytes that the tables only point to."""
+
+    @cached_property
+    def folded(self) -> pl.DataFrame:
+        """The folds once per zxid, whoever holds them: zxid, skipped, ops; what was left out are the zxids directly below."""
+        return self.folds.select("zxid", "skipped", "ops").unique(subset=["zxid"], keep="first", maintain_order=True)
+
+    def stands_for(self, rows: pl.DataFrame) -> int:
+        """How many zxids these rows, one per zxid, and what was left out before them are."""
+        return rows.height + int(self.folded.join(rows.select("zxid"), on="zxid", how="semi").get_column("skipped").sum())
 
     def data(self, source: str, offset: int | None, length: int | None) -> bytes | None:
         """Znode data that a row points to (``data_offset``, ``data_len``), or None where they are null or the file is not at hand."""

@@ -21,12 +21,13 @@ def judge(history: History, since: int | None = None) -> Judgement:
     writes = label(case)
     told = ranges.ranges(case.history, case.cuts, writes, case.ends)
     outcome = verdicts.verdict(case, writes, told, since)
-    complete = case.outlook.complete and verdicts.contiguous(case.chains, case.epochs)
+    complete = case.outlook.complete and verdicts.contiguous(case.chains, history.trace.folded, case.epochs)
     return Judgement(
         verdict=outcome.verdict,
         writes=writes,
         ranges=told,
         clients=answers.rows(history, writes, complete),
+        folds=history.trace.folded,
         judged_from=since,
         message=outcome.message,
         reasons=outcome.reasons,

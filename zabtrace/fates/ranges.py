@@ -32,7 +32,7 @@ def _range(
     if cut is None or kept is None or not isinstance(stood, int) or epoch(stood) >= cut.epoch or stood <= kept:
         return None
     first = max(kept, make(epoch(stood), 0)) + 1
-    known = writes.filter((pl.col("zxid") >= first) & (pl.col("zxid") <= stood)).height
+    known = history.trace.stands_for(writes.filter((pl.col("zxid") >= first) & (pl.col("zxid") <= stood)))
     if known == stood - first + 1:
         return None
     end = next((end for end in ends if end.epoch == epoch(stood) and end.successor == cut.epoch), None)

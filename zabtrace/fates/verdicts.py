@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from zabtrace.fates.case import Case
+from zabtrace.fates.judgement import counted
 from zabtrace.zxid import counter, epoch_of, make, text
 
 DISCARDED = ("truncated", "shadowed", "pending")
@@ -26,7 +27,7 @@ def verdict(case: Case, writes: pl.DataFrame, told: pl.DataFrame, since: int | N
     """lost, else diverged, else undecided if anything is open, else nothing_lost."""
     judged = writes if since is None else writes.filter(pl.col("zxid") >= since)
     reasons = tuple(_reasons(case, judged, told, since))
-    found = dict(judged.group_by("fate").len().iter_rows())
+    found = counted(judged, case.history.trace.folded)
     name = "lost" if found.get("lost") else "diverged" if found.get("diverged") else "undecided" if reasons else "nothing_lost"
     return Outcome(name, _message(name, judged, told, found), reasons)
 
@@ -37,10 +38,11 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
         yield "No configuration and no text names the voters, so no quorum can be counted: give zoo.cfg."
     elif not case.outlook.safe:
         yield f"Neither disk nor log of {_servers(case.outlook.unread)} was read: a quorum that could have gone on without the others."
-    open_fates = judged.filter(pl.col("fate") == "undecided").height
+    trace = case.history.trace
+    open_fates = trace.stands_for(judged.filter(pl.col("fate") == "undecided"))
     if open_fates:
         yield f"The fate of {_count(open_fates, 'write')} cannot be told from what was read."
-    unknown = judged.filter(pl.col("fate").is_in(DISCARDED) & (pl.col("committed") == "unknown")).height
+    unknown = trace.stands_for(judged.filter(pl.col("fate").is_in(DISCARDED) & (pl.col("committed") == "unknown")))
     if unknown:
         yield (
             f"{_count(unknown, 'discarded write')} may have been committed: "
@@ -80,13 +82,14 @@ def _bare(case: Case) -> Iterator[str]:
         yield "No transaction record was read: text or snapshots alone do not tell what was written."
 
 
-def contiguous(chains: pl.DataFrame, epochs: Sequence[int]) -> bool:
-    """Do the records of all logs together, from the first one known, have every counter of every epoch?"""
+def contiguous(chains: pl.DataFrame, folded: pl.DataFrame, epochs: Sequence[int]) -> bool:
+    """Do the records of all logs together, from the first one known, have every counter of every epoch? ``folded``: Trace.folded."""
     counters = (
         chains.select("zxid")
         .unique()
+        .join(folded.select("zxid", "skipped"), on="zxid", how="left")
         .group_by(epoch_of("zxid").alias("epoch"))
-        .agg(top=pl.col("zxid").max(), low=pl.col("zxid").min(), n=pl.len())
+        .agg(top=pl.col("zxid").max(), low=pl.col("zxid").min(), n=pl.len() + pl.col("skipped").sum())
         .sort("epoch")
     )
     rows = list(counters.iter_rows(named=True))

@@ -61,7 +61,7 @@ class Walk:
 
     def behind(self, at: int, last_good: int | None) -> Walk:
         """The walk of what lies behind ``at``, where a record ended, with the damage that was found before it."""
-        return Walk(self.data, self.damage, self.ending, last_good, at)
+        return Walk(self.data, [row for row in self.damage if row["offset"] < at], self.ending, last_good, at)
 
     def __iter__(self) -> Iterator[Records]:
         data, search = self.data, _Search(self.data)

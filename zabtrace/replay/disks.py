@@ -45,7 +45,7 @@ def disks(trace: Trace) -> pl.DataFrame:
         .agg(
             last_record=pl.col("zxid").last(),
             highest=pl.col("zxid").max(),
-            records=pl.len().cast(pl.Int64),
+            records=pl.len().cast(pl.Int64) + pl.col("skipped").sum(),
             first_record=pl.col("zxid").first(),
         )
     )
@@ -65,6 +65,7 @@ def in_file_order(trace: Trace) -> pl.DataFrame:
     """Records whose checksum holds, per copy in the order in which a server replays them, repeats of the same record dropped.
 
     A run of records logged twice after a sync that was broken off is harmless on replay (zab-semantics 7.5): the first stays.
+    ``skipped``: so many records of consecutive zxids, directly before this one, were left out (schema.FOLDS).
     """
     names = trace.txn_files.select(*COPY, "source", "name_zxid")
     return (
@@ -73,6 +74,8 @@ def in_file_order(trace: Trace) -> pl.DataFrame:
         .sort(*COPY, "name_zxid", "source", "offset")
         .unique(subset=[*COPY, "zxid", "payload_hash"], keep="first", maintain_order=True)
         .drop("name_zxid")
+        .join(trace.folds.select("source", "offset", "skipped"), on=["source", "offset"], how="left", maintain_order="left")
+        .with_columns(pl.col("skipped").fill_null(0))
     )
 
 
@@ -83,7 +86,7 @@ def chains(trace: Trace, led: pl.DataFrame, imported: pl.DataFrame) -> pl.DataFr
     (server, epoch): learners that a text log shows to have received a snapshot in that epoch. ``hidden_by`` is the first
     import of a later epoch behind the record (null: live); ``covered_by`` an import of its own epoch that includes it.
     """
-    ordered = in_file_order(trace).select(*COPY, "source", "offset", "zxid", "payload_hash")
+    ordered = in_file_order(trace).select(*COPY, "source", "offset", "zxid", "payload_hash", "skipped")
     if ordered.is_empty():
         return ordered.with_columns(_empty_steps())
     snapshots = _foreign_snapshots(trace, led)
@@ -121,7 +124,7 @@ def _steps(ordered: pl.DataFrame, snapshots: pl.DataFrame, imported: pl.DataFram
     told = imported.select("server", epoch="epoch", told=pl.lit(True)).unique()
     steps = ordered.with_columns(
         position=pl.int_range(pl.len()).over(COPY).cast(pl.Int64),
-        previous=pl.col("zxid").shift(1).over(COPY),
+        previous=pl.when(pl.col("skipped") > 0).then(pl.col("zxid") - 1).otherwise(pl.col("zxid").shift(1).over(COPY)),
         epoch=epoch_of("zxid"),
     ).join(told, on=["server", "epoch"], how="left")
     between = (

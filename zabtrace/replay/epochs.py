@@ -23,7 +23,6 @@ from zabtrace.replay.syncs import learners
 from zabtrace.replay.terms import Term, Terms
 
 STEP_DOWN = ("zxid_rollover", "lost_quorum", "leader_sync_timeout", "not_designated_leader", "shutdown_leader", "jvm_exit")
-NUMBERS = ("max_committed", "last_processed", "snapshot")
 
 
 class Proof(NamedTuple):
@@ -63,16 +62,43 @@ def epochs(scene: Scene) -> pl.DataFrame:
             if proof.epoch > 0:
                 proofs.setdefault(proof.epoch, proof)
     counts = _written(scene)
-    reasons = _reasons(scene.stage)
-    return schema.frame(schema.EPOCHS, [_row(scene, proofs[e], e in established, counts.get(e, {}), reasons) for e in sorted(proofs)])
+    known = _Known.of(scene)
+    return schema.frame(schema.EPOCHS, [_row(scene, proofs[e], e in established, counts.get(e, {}), known) for e in sorted(proofs)])
 
 
-def _row(scene: Scene, proof: Proof, established: bool, counts: dict[str, Any], reasons: dict[int, str]) -> dict[str, Any]:
-    term = _term(scene.terms, proof.epoch)
+@dataclass(frozen=True)
+class _Known:
+    """What the rows are made of, gathered in one pass over the terms: there may be thousands of epochs."""
+
+    terms: dict[int, list[Term]]
+    spoken: dict[int, int]
+    """Largest zxid of each epoch that leaders and learners print while they synchronize, in that epoch or a later one."""
+    reasons: dict[int, str]
+    processes: dict[int, int]
+    """Number of the newest process of each server."""
+
+    @classmethod
+    def of(cls, scene: Scene) -> _Known:
+        terms: dict[int, list[Term]] = defaultdict(list)
+        spoken: dict[int, int] = {}
+        for term in scene.terms.all:
+            if term.epoch is not None:
+                terms[term.epoch].append(term)
+                for number in _spoken(term):
+                    if zxid.epoch(number) <= term.epoch:
+                        spoken[zxid.epoch(number)] = max(number, spoken.get(zxid.epoch(number), 0))
+        processes: dict[int, int] = {}
+        for interval in scene.stage.intervals:
+            processes[interval.server] = max(interval.process, processes.get(interval.server, 0))
+        return cls(terms, spoken, _reasons(scene.stage), processes)
+
+
+def _row(scene: Scene, proof: Proof, established: bool, counts: dict[str, Any], known: _Known) -> dict[str, Any]:
+    terms = known.terms.get(proof.epoch, [])
+    term = _term(terms)
     leads = term.interval if term is not None and term.interval is not None and term.interval.role == "LEADING" else None
-    spoken = _spoken(scene.terms, proof.epoch)
-    lasts = [z for z in (counts.get("last"), max(spoken, default=None)) if z is not None]
-    synced = {(sid, role or _role(scene.configs, sid)) for sid, role in learners(scene.terms, proof.epoch)}
+    lasts = [z for z in (counts.get("last"), known.spoken.get(proof.epoch)) if z is not None]
+    synced = {(sid, role or _role(scene.configs, sid)) for sid, role in learners(terms)}
     leader = term.leader if term is not None else None
     return {
         "epoch": proof.epoch, "leader": leader, "status": "established" if established else "attempted",
@@ -80,7 +106,7 @@ def _row(scene: Scene, proof: Proof, established: bool, counts: dict[str, Any], 
         "first_zxid": counts.get("first"), "last_zxid": max(lasts, default=None), "writes": counts.get("writes", 0),
         "followers": sorted({sid for sid, role in synced if role == "FOLLOWING"} - {leader}),
         "observers": sorted({sid for sid, role in synced if role == "OBSERVING"} - {leader}),
-        "ended_by": _ended_by(scene, term, leads, reasons), "evidence": proof.says, "source": proof.source, "line": proof.line,
+        "ended_by": _ended_by(scene, term, leads, known), "evidence": proof.says, "source": proof.source, "line": proof.line,
     }  # fmt: skip
 
 
@@ -88,26 +114,26 @@ def _role(configs: Sequence[Config], sid: int) -> str:
     return "OBSERVING" if any(sid in c.observers for c in configs) and not any(sid in c.voters for c in configs) else "FOLLOWING"
 
 
-def _term(result: Terms, epoch: int) -> Term | None:
+def _term(terms: Sequence[Term]) -> Term | None:
     """The term of an epoch; the one whose leader printed its quorum first."""
-    found = [term for term in result.all if term.epoch == epoch and term.led]
+    found = [term for term in terms if term.led]
     return min(found, key=lambda t: (t.interval is None or t.interval.served_at is None, t.interval is None), default=None)
 
 
 def _written(scene: Scene) -> dict[int, dict[str, Any]]:
     """First and last zxid and their number, per epoch, over all copies."""
-    found = scene.records().group_by(zxid.epoch_of("zxid").alias("epoch")).agg(
-        first=pl.col("zxid").min(), last=pl.col("zxid").max(), writes=pl.col("zxid").n_unique()
-    )  # fmt: skip
+    skipped = scene.trace.folded.select("zxid", "skipped")
+    found = scene.records().select("zxid").unique().join(skipped, on="zxid", how="left").group_by(
+        zxid.epoch_of("zxid").alias("epoch")
+    ).agg(first=pl.col("zxid").min(), last=pl.col("zxid").max(), writes=pl.len().cast(pl.Int64) + pl.col("skipped").sum())  # fmt: skip
     return {row.pop("epoch"): row for row in found.iter_rows(named=True)}
 
 
-def _spoken(result: Terms, epoch: int) -> list[int]:
-    """Zxids of this epoch that leaders and learners print while they synchronize."""
-    terms = [term for term in result.all if term.epoch is not None and term.epoch >= epoch]
-    sides = [side for term in terms for _, side in term.handshakes if side is not None]
-    numbers = [getattr(side, name) for side in sides for name in NUMBERS]
-    return [n for n in numbers if n is not None and zxid.epoch(n) == epoch and zxid.counter(n)]
+def _spoken(term: Term) -> Iterator[int]:
+    """Zxids of transactions that a leader and its learners print while they synchronize."""
+    for _, side in term.handshakes:
+        numbers = (side.max_committed, side.last_processed, side.snapshot) if side is not None else ()
+        yield from (n for n in numbers if n is not None and zxid.counter(n))
 
 
 def _reasons(stage: Stage) -> dict[int, str]:
@@ -129,17 +155,17 @@ def _said(row: dict[str, Any]) -> str | None:
     return str(text).removeprefix("Shutdown called. For the reason ").strip() or None
 
 
-def _ended_by(scene: Scene, term: Term | None, leads: Interval | None, reasons: dict[int, str]) -> str:
+def _ended_by(scene: Scene, term: Term | None, leads: Interval | None, known: _Known) -> str:
     if term is None:
         return "unknown: nothing read names its leader"
     leader = listed([term.leader], scene.stage.labels)
     if leads is None:
         return f"unknown: no log of its leader, {leader}, was read"
-    if leads.index in reasons:
-        return f"{leader} stepped down: {reasons[leads.index]}"
+    if leads.index in known.reasons:
+        return f"{leader} stepped down: {known.reasons[leads.index]}"
     if not leads.last:
         return f"{leader} left the leader's role without saying why"
-    again = any(i.server == leads.server and i.process > leads.process for i in scene.stage.intervals)
+    again = known.processes[leads.server] > leads.process
     return (
         f"{leader}'s process ended without a line: killed or cut off" if again
         else f"{leader}'s log ends while it leads"

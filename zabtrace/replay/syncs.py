@@ -130,9 +130,9 @@ def _discarded(
     if kept is None or stood <= kept or mode not in ("TRUNC", "TRUNC+DIFF", "SNAP"):
         return None
     records = _records(trace, learner, kept, stood)
-    complete = bool(records) and records[-1] == stood
+    complete = bool(records.height) and records.item(-1, "zxid") == stood
     following = kept + 1 if zxid.epoch(kept) == zxid.epoch(stood) else None
-    return Discarded(records[0] if complete else following, stood, len(records) if complete else None)
+    return Discarded(records.item(0, "zxid") if complete else following, stood, trace.stands_for(records) if complete else None)
 
 
 def _shared(trace: Trace, term: Term, stood: int) -> int | None:
@@ -150,10 +150,10 @@ def _shared(trace: Trace, term: Term, stood: int) -> int | None:
     return most if isinstance(most, int) else None
 
 
-def _records(trace: Trace, server: int, above: int, to: int) -> list[int]:
-    """Distinct zxids in (above, to] that any copy of this server's disk holds."""
+def _records(trace: Trace, server: int, above: int, to: int) -> pl.DataFrame:
+    """Distinct zxids in (above, to] that any copy of this server's disk holds, ascending."""
     held = trace.txns.filter((pl.col("server") == server) & (pl.col("zxid") > above) & (pl.col("zxid") <= to))
-    return sorted(held["zxid"].unique().to_list())
+    return held.select("zxid").unique().sort("zxid")
 
 
 def _before_writes(learner: Received | None, leader: Sent | None, epoch: int | None) -> bool | None:
@@ -173,9 +173,8 @@ def _numbers(learner: Received | None, leader: Sent | None) -> list[int]:
     return [learner.zxid] if learner is not None and learner.zxid is not None and learner.mode != "TRUNC" else []
 
 
-def learners(result: Terms, epoch: int) -> Iterable[tuple[int, str]]:
-    """Who synchronized in an epoch, and as what: (server, role of its interval or what the leader calls it)."""
-    for term in result.all:
-        if term.epoch == epoch:
-            yield from ((i.server, i.role) for i in term.learners if i.served is not None)
-            yield from ((leader.learner, "") for learner, leader in term.handshakes if learner is None and leader is not None)
+def learners(terms: Iterable[Term]) -> Iterable[tuple[int, str]]:
+    """Who synchronized in these terms, and as what: (server, role of its interval or what the leader calls it)."""
+    for term in terms:
+        yield from ((i.server, i.role) for i in term.learners if i.served is not None)
+        yield from ((leader.learner, "") for learner, leader in term.handshakes if learner is None and leader is not None)

@@ -1,0 +1,157 @@
+"""Long histories: more records than can be held at once. Their outlines are read, and only what has to be looked at is decoded.
+
+Strategy: ``folding`` chooses the records that stay; everything that names a zxid (text, snapshots, client histories, what is asked
+for) is given to it, and the records of sessions whose clients were heard. Any range can be unfolded later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from zabtrace import schema
+from zabtrace.evidence.entry import Entry
+from zabtrace.evidence.folding import Folded, Kept, fold
+from zabtrace.evidence.kinds import TXN_LOG
+from zabtrace.evidence.trace import Trace
+from zabtrace.records import TxnLogRead, opcodes
+from zabtrace.records.columns import Ints
+from zabtrace.records.outline import Outline
+from zabtrace.records.txnlog import records_at
+from zabtrace.source import Source
+
+FOLD_FROM = 32 << 20
+"""Bytes of transaction logs, their padding left out, from which a history is long."""
+BLOCK = 1 << 20
+RECONFIG = next(op.code for op in opcodes.OPS if op.name == "reconfig")
+AROUND = (-1, 0, 1)
+"""A zxid that is named stays with its neighbours: a rule may ask for what lies directly below or above it."""
+TABLES = (schema.TXNS, schema.TXN_OPS, schema.FOLDS)
+PLACE = ("server", "line")
+SNAPSHOT_ZXIDS = ("zxid", "max_zxid", "digest_zxid", "last_zxid")
+CLIENT_ZXIDS = ("zxid", "reply_zxid", "czxid", "mzxid")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """TXNS, TXN_OPS and FOLDS."""
+
+    txns: pl.DataFrame
+    ops: pl.DataFrame
+    folds: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Log:
+    """A transaction log, whose it is, and its outline."""
+
+    source: Source
+    server: int | None
+    copy: int | None
+    outline: Outline
+
+
+@dataclass(frozen=True)
+class Long:
+    """All logs of a long history, and the zxids that are named."""
+
+    logs: tuple[Log, ...]
+    others: tuple[Tables, ...]
+    """Records that were read in another way: all of them stay."""
+    named: Ints
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], trace: Trace, asked: Sequence[int]) -> Long:
+        """The logs whose outlines were read; ``trace`` is all else that was, ``asked`` are zxids that stay whoever names them."""
+        logs = tuple(Log(e.source, e.server, e.copy, e.outline) for e in entries if e.outline is not None)
+        others = tuple(_whole(e, e.txns) for e in entries if e.outline is None and e.txns is not None)
+        held = [other.txns.get_column("zxid").to_numpy() for other in others]
+        return cls(logs, others, named(trace, [log.outline for log in logs], np.concatenate([np.array(asked, np.int64), *held])))
+
+    def tables(self, opened: Iterable[tuple[int, int]] = ()) -> Tables:
+        """What stays, and everything in the ranges of zxids that are ``opened`` (both ends included)."""
+        folded = fold([log.outline for log in self.logs], self.named, opened)
+        parts = [_decoded(log, kept, folded) for log, kept in zip(self.logs, folded.kept, strict=True)]
+        every = [Tables(*map(schema.frame, TABLES)), *parts, *self.others]
+        return Tables(*(pl.concat([getattr(part, name) for part in every]) for name in ("txns", "ops", "folds")))
+
+    def unfolded(self, trace: Trace, opened: Iterable[tuple[int, int]]) -> Trace:
+        """``trace`` with these ranges unfolded, and all others folded."""
+        found = self.tables(opened)
+        return replace(trace, txns=found.txns, ops=found.ops, folds=found.folds)
+
+
+def worth_folding(entries: Sequence[Entry]) -> bool:
+    """Are the records many, and can every question be answered from a part of them?
+
+    A client's operation without a session and without a zxid may be any record: then all of them are looked at.
+    """
+    anyone = any(
+        entry.clients.ops.filter(
+            pl.col("write") & (pl.col("outcome") != "refused") & pl.col("zxid").is_null() & pl.col("session").is_null()
+        ).height
+        for entry in entries
+        if entry.clients is not None
+    )
+    return not anyone and sum(_written(entry.source) for entry in entries if entry.kind == TXN_LOG) >= FOLD_FROM
+
+
+def _written(source: Source) -> int:
+    """Bytes up to the padding at the end; of a compressed file or a member of an archive all."""
+    if source.compression is not None or source.stored is not None:
+        return source.size
+    data = source.buffer()
+    end = len(data)
+    while end > 0 and not bytes(data[max(0, end - BLOCK) : end]).strip(b"\0"):
+        end -= BLOCK
+    return max(end, 0)
+
+
+def named(trace: Trace, logs: Iterable[Outline], asked: Ints) -> Ints:
+    """Every number of the evidence that can be a zxid, and the zxids of records that are looked at whatever they hold."""
+    found = np.unique(np.concatenate([asked.astype(np.int64), *_numbers(trace), *_of_interest(trace, logs)]))
+    return np.unique(np.concatenate([found + step for step in AROUND]))
+
+
+def _numbers(trace: Trace) -> Iterator[Ints]:
+    for df in trace.fields.values():
+        yield from (_values(df, name) for name, dtype in df.schema.items() if dtype == schema.INT and name not in PLACE)
+    for df, names in ((trace.snapshots, SNAPSHOT_ZXIDS), (trace.client_ops, CLIENT_ZXIDS)):
+        yield from (_values(df, name) for name in names)
+    yield from (_values(trace.members, "config_zxid"), _values(trace.txn_files, "name_zxid"))
+
+
+def _values(df: pl.DataFrame, name: str) -> Ints:
+    return df.get_column(name).drop_nulls().to_numpy()
+
+
+def _of_interest(trace: Trace, logs: Iterable[Outline]) -> Iterator[Ints]:
+    """zxids of reconfigurations, and of the records of sessions that a client history names."""
+    sessions = np.unique(_values(trace.client_ops, "session"))
+    for columns in (stretch.columns for log in logs for stretch in log.stretches):
+        yield columns.zxid[columns.type == RECONFIG]
+        if sessions.size:
+            yield columns.zxid[np.isin(columns.session, sessions)]
+
+
+def _whole(entry: Entry, read: TxnLogRead) -> Tables:
+    place = {"server": entry.server, "copy": entry.copy}
+    txns, ops = schema.conform(schema.TXNS, read.txns, **place), schema.conform(schema.TXN_OPS, read.ops, **place)
+    return Tables(txns, ops, schema.frame(schema.FOLDS))
+
+
+def _decoded(log: Log, kept: Kept, folded: Folded) -> Tables:
+    """The records of one log that stay, as tables."""
+    place = {"server": log.server, "copy": log.copy, "source": log.source.name}
+    if not kept.offset.size:
+        return Tables(*map(schema.frame, TABLES))
+    part = records_at(log.source, kept.offset, kept.length)
+    counted = part.txns.select("offset", "zxid").with_columns(skipped=pl.Series(kept.skipped)).filter(pl.col("skipped") > 0)
+    ops = [
+        [{"op": opcodes.name(code), "count": count} for code, count in folded.types[zxid].items()] for zxid in counted.get_column("zxid")
+    ]
+    folds = counted.with_columns(pl.Series("ops", ops, dtype=schema.types(schema.FOLDS)["ops"]))
+    return Tables(*(schema.conform(table, df, **place) for table, df in zip(TABLES, (part.txns, part.ops, folds), strict=True)))
