@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from zabtrace import schema
@@ -29,6 +31,11 @@ REMEMBERED = 100_000
 """Heads whose candidates are kept: a file of noise must not fill the memory."""
 ANYWHERE = "anywhere"
 TRACE = "tracehead"
+DENSE = 1 << 22
+"""Keys up to which distinct ones are marked in a table instead of sorted."""
+Ints: TypeAlias = npt.NDArray[np.int64]
+Speaker: TypeAlias = tuple[str | None, str | None]
+"""Logger and level."""
 _TYPES = schema.types(schema.FIELDS)
 
 
@@ -95,16 +102,32 @@ class Messages:
             self._heads[logger, level] = heads  # only when it is whole: logs are read by several threads
         return self._heads[logger, level]
 
-    def match(self, lines: pl.DataFrame) -> Events:
-        """Take each row of ``lines`` (line, level, logger, message) for an event; rows keep their order."""
-        message = pl.col("message").str.strip_chars_end(" \t")
-        head = message.str.head(HEAD).str.replace_all(_DIGIT, "0").alias("head")
-        table = lines.select("line", "logger", "level", message, head).with_row_index("row")
-        literals = self._literals(table["logger"].unique())
-        whole = table.join(literals, on=["logger", "message"], how="left", nulls_equal=True, maintain_order="left")
-        taken = whole.select("row", "literal").drop_nulls()
-        hits = [_Hit(str(kind), part["row"]) for (kind,), part in taken.partition_by("literal", as_dict=True).items()]
-        return _events(lines.height, hits + list(self._hits(whole.filter(pl.col("literal").is_null()))))
+    def match(self, lines: pl.DataFrame, wanted: Collection[str] | None = None) -> Events:
+        """Take each row of ``lines`` (line, level, logger, message) for an event; rows keep their order.
+
+        Fields are read of the kinds in ``wanted`` only; None: of all.
+        """
+        loggers, by_logger = _coded(lines["logger"])
+        levels, by_level = _coded(lines["level"])
+        speakers = [(logger, level) for logger in loggers for level in levels]
+        return self.match_spoken(lines["line"], lines["message"], speakers, by_logger * len(levels) + by_level, wanted)
+
+    def match_spoken(
+        self, line: pl.Series, message: pl.Series, speakers: Sequence[Speaker], spoken: Ints, wanted: Collection[str] | None = None
+    ) -> Events:
+        """The same for a column of messages; ``spoken`` says which of the ``speakers`` (logger, level) printed each."""
+        texts = message.str.strip_chars_end(" \t")
+        heads, by_head = _coded(texts.str.head(HEAD))
+        begins = [_head(head or "") for head in heads]
+        keys, back = _numbered(spoken.astype(np.int64) * len(heads) + by_head, len(speakers) * len(heads))
+        choices: dict[tuple[Shape, ...], int] = {}
+        chosen = [choices.setdefault(self.candidates(*speakers[key // len(heads)], begins[key % len(heads)]), len(choices)) for key in keys]
+        choice = np.array(chosen, np.uint16 if len(choices) < 1 << 16 else np.int64)[back]
+        order = np.argsort(choice, kind="stable")
+        table = pl.DataFrame({"row": np.arange(len(order), dtype=np.uint32), "line": line, "message": texts})[order]
+        ends = np.cumsum(np.bincount(choice, minlength=len(choices))).tolist()
+        hits = (_tried(table[begin:end], shapes, wanted) for shapes, begin, end in zip(choices, [0, *ends], ends, strict=False) if shapes)
+        return _events(len(order), [hit for found in hits for hit in found])
 
     def match_traces(self, traces: pl.DataFrame) -> Events:
         """Take each row of ``traces`` (line, message: the first line of a stack trace) for an event of the rule ``trace_head``.
@@ -118,32 +141,29 @@ class Messages:
         ]
         return _events(traces.height, hits)
 
-    def _literals(self, loggers: pl.Series) -> pl.DataFrame:
-        """The shapes without a hole, per logger: most lines are such a text, and one join finds them all."""
-        rows: dict[tuple[str | None, str], str] = {}
-        for logger in loggers:
-            for shape in self._rules.get(class_of(logger or ""), []):
-                if shape.literal is not None:
-                    rows.setdefault((logger, shape.literal.rstrip()), shape.kind)
-        found = [(logger, text, kind) for (logger, text), kind in rows.items()]
-        return pl.DataFrame(found, schema={"logger": pl.String, "message": pl.String, "literal": pl.String}, orient="row")
 
-    def _hits(self, table: pl.DataFrame) -> Iterator[_Hit]:
-        keys = table.select("logger", "level", "head").unique()
-        choices: dict[tuple[Shape, ...], int] = {}
-        numbers = [choices.setdefault(self.candidates(*key), len(choices)) for key in keys.iter_rows()]
-        keyed = keys.with_columns(pl.Series("choice", numbers, dtype=pl.Int64))
-        joined = table.join(keyed, on=["logger", "level", "head"], nulls_equal=True, maintain_order="left")
-        shapes = list(choices)
-        for (choice,), part in joined.partition_by("choice", as_dict=True).items():
-            yield from _tried(part, shapes[choice])
+def _coded(texts: pl.Series) -> tuple[list[str | None], Ints]:
+    """The distinct texts of a column, and the number of each row's."""
+    column: Any = texts.to_arrow()
+    encoded = column.dictionary_encode(null_encoding="encode")
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
 
 
-def _tried(part: pl.DataFrame, shapes: tuple[Shape, ...]) -> Iterator[_Hit]:
+def _numbered(keys: Ints, size: int) -> tuple[list[int], Ints]:
+    """The distinct keys (all below ``size``), ascending, and the place of each row's among them."""
+    if size > DENSE:
+        distinct, back = np.unique(keys, return_inverse=True)
+        return distinct.tolist(), back
+    seen = np.zeros(size, np.bool_)
+    seen[keys] = True
+    return np.flatnonzero(seen).tolist(), (np.cumsum(seen) - 1)[keys]
+
+
+def _tried(part: pl.DataFrame, shapes: tuple[Shape, ...], wanted: Collection[str] | None = None) -> Iterator[_Hit]:
     for shape in shapes:
         if part.is_empty():
             return
-        hit, part = _matched(part, shape)
+        hit, part = _matched(part, shape, wanted is None or shape.kind in wanted or shape.kind in SPLITS)
         if hit is not None:
             yield from _split(hit)
 
@@ -162,10 +182,10 @@ def _split(hit: _Hit) -> Iterator[_Hit]:
         yield _Hit(hit.kind, hit.rows.filter(left), hit.fields.filter(left))
 
 
-def _matched(part: pl.DataFrame, shape: Shape) -> tuple[_Hit | None, pl.DataFrame]:
-    """Split ``part`` into the rows that ``shape`` takes, with its fields decoded, and the others."""
+def _matched(part: pl.DataFrame, shape: Shape, read: bool) -> tuple[_Hit | None, pl.DataFrame]:
+    """Split ``part`` into the rows that ``shape`` takes, with its fields decoded where they are to be read, and the others."""
     message, pattern, groups = part["message"], rf"\A(?:{shape.pattern})\z", None
-    if shape.columns:
+    if shape.columns and read:
         groups = message.str.extract_groups(pattern).struct.unnest()
         test = groups[next(iter(shape.columns))].is_not_null()
     else:
