@@ -66,18 +66,16 @@ def votes(scene: Scene, term: Term, _: Marks) -> Iterator[Message]:
         if (looking := member.before) is not None and looking.role == "LOOKING":
             for ballot in found.own(looking):
                 cast.setdefault((looking.server, ballot), looking)
+    noticed = scene.noticed
     for receiver in [part for member in members for part in (member.before, member) if part is not None]:
         met: set[Interval] = set()
         for notice in found.heard.get(receiver.index, ()):
             looking = cast.get((notice.sender, notice.ballot)) if notice.state == "LOOKING" else None
             if looking is not None and looking not in met:
                 met.add(looking)
-                yield from _message("a vote", began(looking), _printed(scene, notice.row))
-
-
-def _printed(scene: Scene, row: int) -> End | None:
-    server, at, time, source, line = scene.terms.ballots.frame.select("server", "at", "time", "source", "line").row(row)
-    return None if time is None else End(server, at, time, source, line)
+                time, source, line = noticed.times[notice.row], noticed.sources[notice.row], noticed.lines[notice.row]
+                seen = None if time is None else End(receiver.server, notice.at, time, source, line)
+                yield from _message("a vote", began(looking), seen)
 
 
 def introductions(_: Scene, term: Term, marks: Marks) -> Iterator[Message]:
