@@ -1,20 +1,23 @@
-"""Jute's record notation, read by Lark from ``grammars/jute.lark``: the shapes of ZooKeeper's binary records.
+"""Jute's record notation (``grammars/jute.lark``): the shapes of ZooKeeper's binary records.
 
 Strategy: a record is a tuple of fields; a type is the name of a primitive, a ``Vector``, or another ``Record``. References to
-other records are resolved while reading, so that a record must stand below those it uses, as in ZooKeeper's own file.
+other records are resolved while reading, so that a record must stand below those it uses, as in ZooKeeper's own file. ``parse`` is
+Lark; our own file is written one field a line, so that ``scan`` reads it before Lark would be imported; the tests compare both.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeAlias
-
-from lark import Lark, Token, Tree
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zabtrace.errors import ZabtraceError
+
+if TYPE_CHECKING:
+    from lark import Lark
 
 PRIMITIVES = ("boolean", "byte", "int", "long", "float", "double", "ustring", "buffer")
 
@@ -56,8 +59,9 @@ def parse(text: str) -> dict[str, Record]:
     (Field(name='scheme', type='ustring'),)
     """
     known: dict[str, Record] = {}
-    for module in _parser().parse(text).children:
-        for block in _trees(module):
+    modules: Any = _parser().parse(text)
+    for module in modules.children:
+        for block in module.children[1:]:
             name, *fields = block.children
             known[str(name)] = Record(str(name), tuple(_field(field, known) for field in fields))
     return known
@@ -66,17 +70,55 @@ def parse(text: str) -> dict[str, Record]:
 @cache
 def records() -> Mapping[str, Record]:
     """ZooKeeper's records: ``grammars/records.jute``."""
-    return parse((files("zabtrace.grammars") / "records.jute").read_text(encoding="utf-8"))
+    return scan(notation("records.jute"))
 
 
+def notation(name: str) -> str:
+    """The text of a file in ``grammars``."""
+    return (files("zabtrace.grammars") / name).read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------- one line after the other
+_COMMENT = re.compile(r"//.*")
+_LINE = re.compile(r"module (?P<module>[\w.]+) \{|class (?P<record>\w+) \{|(?P<type>[\w.<>]+) (?P<field>\w+);|\}|")
+
+
+def scan(text: str) -> dict[str, Record]:
+    """What ``parse`` gives, of a text in which every module, class, field and closing brace has a line of its own. Raises NotationError."""
+    known: dict[str, Record] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        found = _LINE.fullmatch(_COMMENT.sub("", line).strip())
+        if found is None or (found["field"] and not known):
+            raise NotationError(f"Line {number}: {line.strip()!r} is no module, class, field or closing brace.")
+        if name := found["record"]:
+            known[name] = Record(name, ())
+        elif found["field"]:
+            last = known.popitem()[1]
+            field = Field(found["field"], _written(found["type"], known, number))
+            known[last.name] = Record(last.name, (*last.fields, field))
+    return known
+
+
+def _written(kind: str, known: Mapping[str, Record], line: int) -> Type:
+    if kind.startswith("vector<"):
+        return Vector(_written(kind[7:-1], known, line))
+    return kind if kind in PRIMITIVES else _above(kind, known, line)
+
+
+def _above(written: str, known: Mapping[str, Record], line: int) -> Record:
+    """The record of that name, with or without its module."""
+    name = written.rpartition(".")[2]
+    if name not in known:
+        raise NotationError(f"Line {line}: no record {name!r} stands above. Known: {', '.join(known)}.")
+    return known[name]
+
+
+# ---------------------------------------------------------------- Lark
 @cache
 def _parser() -> Lark:
-    grammar = (files("zabtrace.grammars") / "jute.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", maybe_placeholders=False)
+    from lark import Lark
 
-
-def _trees(tree: Any) -> list[Tree[Token]]:
-    return [child for child in tree.children if isinstance(child, Tree)]
+    return Lark(notation("jute.lark"), parser="lalr", maybe_placeholders=False)
 
 
 def _field(tree: Any, known: Mapping[str, Record]) -> Field:
@@ -85,11 +127,7 @@ def _field(tree: Any, known: Mapping[str, Record]) -> Field:
 
 
 def _type(written: Any, known: Mapping[str, Record]) -> Type:
-    if isinstance(written, Tree):
+    """A token, or the tree of a vector."""
+    if not isinstance(written, str):
         return Vector(_type(written.children[0], known))
-    if written.type == "PRIMITIVE":
-        return str(written)
-    name = str(written).rpartition(".")[2]
-    if name not in known:
-        raise NotationError(f"Line {written.line}: no record {name!r} stands above. Known: {', '.join(known)}.")
-    return known[name]
+    return str(written) if written in PRIMITIVES else _above(written, known, getattr(written, "line", 0))

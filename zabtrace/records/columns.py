@@ -222,27 +222,33 @@ def _views(buffer: Bytes, slices: Slices) -> Any:
     import pyarrow as pa
 
     length = np.maximum(slices.length, 0)
-    words = np.zeros((length.size, 16), dtype=np.uint8)
-    words[:, :4] = length.astype("<i4").view(np.uint8).reshape(-1, 4)
-    _fill_inline(words, buffer, slices.start, length)
+    words = np.zeros((length.size, 4), dtype="<u4")
+    words[:, 0] = length
     far = length > _INLINE
-    place = np.stack([slices.start[far] >> _BUFFER_BITS, slices.start[far] & ((1 << _BUFFER_BITS) - 1)], axis=1).astype("<i4")
-    words[far, 8:16] = place.view(np.uint8)
+    _fill_far(words, buffer, slices.start, slice(None) if far.all() else np.flatnonzero(far))
+    _fill_inline(words, buffer, slices.start, length, np.flatnonzero(~far & (length > 0)))
     parts = [pa.py_buffer(buffer[begin : begin + (1 << 32)]) for begin in range(0, buffer.size, 1 << _BUFFER_BITS)]
     valid = pa.py_buffer(np.packbits(slices.length >= 0, bitorder="little"))
     return pa.Array.from_buffers(pa.binary_view(), length.size, [valid, pa.py_buffer(words), *parts])
 
 
-def _fill_inline(words: Bytes, buffer: Bytes, start: Ints, length: Ints) -> None:
-    """The first bytes of each string into its view: up to 12 of a short one, 4 of a long one."""
-    held = np.where(length > _INLINE, 4, length)
-    inside = (start >= 4) & (start <= buffer.size - _INLINE)  # 16 bytes are gathered fastest: 4 before and 12 behind the start
+def _fill_far(words: npt.NDArray[np.uint32], buffer: Bytes, start: Ints, rows: Ints | slice) -> None:
+    """Views of long strings: their first 4 bytes, and where they stand."""
+    at = start[rows]
+    words[rows, 1] = every(buffer, "<u4")[at]
+    words[rows, 2] = at >> _BUFFER_BITS
+    words[rows, 3] = at & ((1 << _BUFFER_BITS) - 1)
+
+
+def _fill_inline(words: npt.NDArray[np.uint32], buffer: Bytes, start: Ints, length: Ints, rows: Ints) -> None:
+    """Views of short strings: all their bytes."""
+    inside = (start[rows] >= 4) & (start[rows] <= buffer.size - _INLINE)  # 16 bytes are gathered fastest: 4 before and 12 behind the start
     if inside.any():
-        at = np.where(inside, start, start[inside][0]) - 4
-        first = every(buffer, "V16")[at].view("<u4").reshape(-1, 4)
-        words.view("<u4")[:, 1:] = first[:, 1:] & _KEEP[held * inside]
-    for row in np.flatnonzero(~inside & (held > 0)):
-        words[row, 4 : 4 + held[row]] = buffer[start[row] : start[row] + held[row]]
+        most = rows[inside]
+        first = every(buffer, "V16")[start[most] - 4].view("<u4").reshape(-1, 4)
+        words[most, 1:] = first[:, 1:] & _KEEP[length[most]]
+    for row in rows[~inside]:
+        words[row, 1:].view(np.uint8)[: length[row]] = buffer[start[row] : start[row] + length[row]]
 
 
 def masked(values: npt.NDArray[Any], valid: Flags) -> pl.Series:

@@ -19,21 +19,28 @@ LONG = 1024
 _MULTIPLIER, _OTHER = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _FOLD = np.uint64(32)
 _KEEP = np.array([(1 << 8 * n) - 1 for n in range(1, 8)] + [(1 << 64) - 1], dtype=np.uint64)
+_ALONE = LONG // 8 + 1  # in place of a number of words: the range is hashed one by one
 _PLACES = np.arange(1, LONG // 8 + 2, dtype=np.uint64) * np.uint64(0xA0761D6478BD642F)
 
 
 def hashes(buffer: Bytes, start: Ints, length: Ints) -> npt.NDArray[np.uint64]:
     """The hash of ``buffer[start:start+length]`` of every row."""
     found = np.zeros(length.size, dtype=np.uint64)
-    words = np.where(length > LONG, -1, (length + 7) >> 3)
-    words[start + 8 * words > buffer.size] = -2
-    for count in np.flatnonzero(np.bincount(words + 2)) - 2:
-        rows = np.flatnonzero(words == count)
-        if count >= 0:
-            found[rows] = _short(buffer, start[rows], length[rows], int(count))
+    words = (length + 7) >> 3
+    alone = (length > LONG) | (start + 8 * words > buffer.size)
+    words[alone] = _ALONE
+    order = np.argsort(words.astype(np.int16), kind="stable")
+    start, length = start[order], length[order]
+    ends = np.cumsum(np.bincount(words, minlength=_ALONE + 1)).tolist()
+    for count, (begin, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        if begin == end:
             continue
-        for row in rows:
-            found[row] = _alone(buffer[int(start[row]) : int(start[row] + length[row])])
+        rows = slice(begin, end)
+        if count < _ALONE:
+            found[order[rows]] = _short(buffer, start[rows], length[rows], count)
+        else:
+            pairs = zip(start[rows].tolist(), length[rows].tolist(), strict=True)
+            found[order[rows]] = np.array([_alone(buffer[at : at + size]) for at, size in pairs], dtype=np.uint64)
     return found
 
 

@@ -1,7 +1,8 @@
 """Transaction logs as tables: every record a row, every member of a multi a row, everything odd a DAMAGE row.
 
-Strategy: ``walk`` finds the frames and what breaks their chain; header and bodies are decoded as columns, chunk by chunk. A record
-whose checksum is wrong is a row as well as damage where its body can be read, and only damage where it cannot.
+Strategy: ``walk`` finds the frames and what breaks their chain; header and bodies are decoded as columns, chunk by chunk, the next
+chunks while one is used. A record whose checksum is wrong is a row as well as damage where its body can be read, and only damage
+where it cannot.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import mmap
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ import polars as pl
 from zabtrace import schema, zxid
 from zabtrace.grammar import jute
 from zabtrace.records import bodies, checksums, damage, hashing, opcodes, walk
+from zabtrace.records.ahead import ahead
 from zabtrace.records.columns import Bytes, Cursor, Ints, gather, masked, numbers
 from zabtrace.records.frames import (
     FILE_HEADER,
@@ -63,11 +66,25 @@ class Part:
     ops: pl.DataFrame
 
 
-class TxnLog:
-    """A transaction log that is read part by part; ``file`` and ``damage`` are known when all parts were read."""
+@dataclass(frozen=True)
+class _Read:
+    """Some records as the walk found them, what is odd about the bodies of good ones, and all that can be shown as a Part."""
 
-    def __init__(self, source: Source) -> None:
+    records: walk.Records
+    malformed: list[dict[str, Any]]
+    unknown: pl.DataFrame
+    part: Part
+
+
+class TxnLog:
+    """A transaction log that is read part by part; ``file`` and ``damage`` are known when all parts were read.
+
+    Without ``hashed`` the column ``payload_hash``, which takes a while, is null.
+    """
+
+    def __init__(self, source: Source, *, hashed: bool = True) -> None:
         self.source = source
+        self.hashed = hashed
         self.data = source.buffer()
         self.walk = walk.Walk(self.data)
         self.rows = _header_damage(self.data)
@@ -79,9 +96,11 @@ class TxnLog:
 
     def __iter__(self) -> Iterator[Part]:
         buffer = np.frombuffer(self.data, dtype=np.uint8)
-        for records in _batches(self.walk if len(self.data) > FILE_HEADER else ()):
-            yield self._part(buffer, records)
-            let_go(self.data, int(records.offset[0]), int(records.offset[-1]))
+        found = _batches(self.walk if len(self.data) > FILE_HEADER else ())
+        for read in ahead(partial(_read, self.source.name, buffer, hashed=self.hashed), found):
+            self._heed(buffer, read)
+            yield read.part
+            let_go(self.data, int(read.records.offset[0]), int(read.records.offset[-1]))
 
     def file(self) -> pl.DataFrame:
         """The row of TXN_FILES."""
@@ -100,24 +119,13 @@ class TxnLog:
         rows = [*self.rows, *breaks, *unknown, *_misnamed(self.source.name, self.seen.first)]
         return damage.frame(self.source.name, rows, self.unlisted)
 
-    def _part(self, buffer: Bytes, records: walk.Records) -> Part:
-        """TXNS and TXN_OPS of some records; what is odd about them is noted."""
-        self.seen.found += records.offset.size
-        self._note(_bad_payloads(buffer, records, self.seen.last))
-        kept = records.length >= TXN_HEADER
-        if not kept.all():
-            records = records.take(kept)
-        txns, ops, parsed = _decode(buffer, records)
-        good = pl.Series(records.good)
-        known = txns["type"].is_in(list(opcodes.BY_CODE))
-        self._note(_malformed(txns.filter(known & ~parsed & good), ops.filter(good.gather(ops["row"]) & ~ops["parsed"])))
-        self._count_unknown(txns.filter(~known & good))
-        keep = good | parsed
-        if not keep.all():
-            txns, ops = txns.filter(keep), ops.filter(keep.gather(ops["row"]))
-        self.seen.add(txns)
-        name = {"source": self.source.name}
-        return Part(schema.conform(schema.TXNS, txns, **name), schema.conform(schema.TXN_OPS, ops, **name))
+    def _heed(self, buffer: Bytes, read: _Read) -> None:
+        """Keep what some records, in the order of the file, say about it."""
+        self.seen.found += read.records.offset.size
+        self._note(_bad_payloads(buffer, read.records, self.seen.last))
+        self._note(read.malformed)
+        self._count_unknown(read.unknown)
+        self.seen.add(read.part.txns)
 
     def _note(self, rows: list[dict[str, Any]]) -> None:
         """Keep what is odd, as far as anyone reads; the rest is counted."""
@@ -135,7 +143,7 @@ def records_at(source: Source, offset: Ints, length: Ints) -> Part:
     """The records that ``TxnLog`` has found at these offsets of a log, with payloads of these lengths, as frames of TXNS and TXN_OPS."""
     buffer = np.frombuffer(source.buffer(), dtype=np.uint8)
     stored = gather(buffer, offset, ">i8")
-    txns, ops, _ = _decode(buffer, walk.Records(offset, length, stored, checksums.one_by_one(buffer, offset, length, stored)))
+    txns, ops, _ = _decode(buffer, walk.Records(offset, length, stored, checksums.one_by_one(buffer, offset, length, stored)), hashed=True)
     return Part(schema.conform(schema.TXNS, txns, source=source.name), schema.conform(schema.TXN_OPS, ops, source=source.name))
 
 
@@ -207,7 +215,23 @@ def _misnamed(name: str, first: int | None) -> list[dict[str, Any]]:
 
 
 # ---------------------------------------------------------------- records
-def _decode(buffer: Bytes, records: walk.Records) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series]:
+def _read(name: str, buffer: Bytes, records: walk.Records, *, hashed: bool) -> _Read:
+    """Decode some records of the file of that name."""
+    kept = records.length >= TXN_HEADER
+    headed = records if kept.all() else records.take(kept)
+    txns, ops, parsed = _decode(buffer, headed, hashed=hashed)
+    good = pl.Series(headed.good)
+    known = txns["type"].is_in(list(opcodes.BY_CODE))
+    malformed = _malformed(txns.filter(known & ~parsed & good), ops.filter(good.gather(ops["row"]) & ~ops["parsed"]))
+    unknown = txns.filter(~known & good)
+    keep = good | parsed
+    if not keep.all():
+        txns, ops = txns.filter(keep), ops.filter(keep.gather(ops["row"]))
+    part = Part(schema.conform(schema.TXNS, txns, source=name), schema.conform(schema.TXN_OPS, ops, source=name))
+    return _Read(records, malformed, unknown, part)
+
+
+def _decode(buffer: Bytes, records: walk.Records, *, hashed: bool) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series]:
     """TXNS, TXN_OPS (with ``row``, the record's place in TXNS, and ``parsed``), and whether a record's body is what its op code says."""
     begins = records.offset + RECORD_FRAME
     cursor = Cursor.over(buffer, begins, begins + records.length)
@@ -218,7 +242,7 @@ def _decode(buffer: Bytes, records: walk.Records) -> tuple[pl.DataFrame, pl.Data
             "offset": records.offset, "zxid": header["zxid"], "time": _times(header["time"]), "session": header["clientId"],
             "cxid": header["cxid"], "type": header["type"], "op": bodies.names(header["type"]),
             "checksum": records.stored, "checksum_ok": records.good, "payload_len": records.length,
-            "payload_hash": hashing.hashes(buffer, begins, found.stop - begins),
+            **({"payload_hash": hashing.hashes(buffer, begins, found.stop - begins)} if hashed else {}),
         }
     ).with_columns(found.columns)  # fmt: skip
     place = found.members["row"]
