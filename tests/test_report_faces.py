@@ -7,8 +7,9 @@ import re
 
 import incident
 
+from zabtrace.documents.accounts import details
 from zabtrace.fates import judge
-from zabtrace.report import exports
+from zabtrace.report import exports, page
 from zabtrace.report.content import Content, Findings, Wish, gather
 from zabtrace.report.exports import Event
 from zabtrace.report.markdown import markdown
@@ -67,3 +68,16 @@ def test_the_shiviz_log_of_a_real_incident_grows_line_by_line(history_of) -> Non
         own[host] = clock[host]
         assert all(own.get(other, 0) >= number for other, number in clock.items())
     assert any("a vote from" in event and len(clock) > 1 for _, clock, event in parsed)
+
+
+def test_elections_tell_where_the_time_went_and_what_was_logged(history_of) -> None:  # type: ignore[no-untyped-def]
+    """The stamps of the log: LOOKING at .690, FOLLOWING at .745; 'TOOK - 48 MS' is what server 3 printed."""
+    history = history_of("truncated-3.8.0")
+    told = gather(Findings(history, judge(history), elections=details(history)), Wish(only=("elections",)))
+    joined = next(row for row in told.rows["durations"] if row["id"] == 3)
+    assert (joined["server"], joined["duration_ms"], joined["logged_ms"]) == (3, 55, 48)
+    second = next(row for row in told.rows["phases"] if row["id"] == 2)
+    assert (second["election_ms"], second["discovery_ms"] + second["synchronization_ms"]) == (240, 212)
+    for text in ("".join(markdown(told)), page.html(told)):
+        assert "Where the time went" in text
+        assert "as the lines show" in text

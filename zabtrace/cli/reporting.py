@@ -96,6 +96,7 @@ def _findings(asked: Asked) -> Findings:
     from zabtrace.checks import check
     from zabtrace.documents import checks as checked
     from zabtrace.documents import incidents as told
+    from zabtrace.documents.accounts import details
     from zabtrace.incidents import incidents
     from zabtrace.predict import predict
     from zabtrace.report.content import Findings
@@ -109,7 +110,8 @@ def _findings(asked: Asked) -> Findings:
         found = checked.check(check(history, judgement.writes, judgement.reasons), names)
     with asked.step("looking for causes"):
         lost = told.incidents(incidents(history), names, window)
-    return Findings(history, judgement, prediction, found, lost)
+        elections = details(history)
+    return Findings(history, judgement, prediction, found, lost, elections)
 
 
 def _locator(words: list[str]) -> Callable[[str], str | None]:

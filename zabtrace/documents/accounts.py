@@ -11,13 +11,20 @@ from zabtrace.incidents.phases import Phases
 from zabtrace.replay.history import History
 
 Document = dict[str, Any]
+NOTHING: Document = {"accounts": [], "phases": None}
 
 
 def detailed(document: Document, history: History) -> Document:
     """The document with ``accounts`` and ``phases`` in each of its elections."""
+    found = details(history)
+    return {**document, "elections": [{**row, **found.get(row["id"], NOTHING)} for row in document["elections"]]}
+
+
+def details(history: History) -> dict[int, Document]:
+    """``accounts`` and ``phases`` of each election of which something is told, by its number."""
     names = wording.Names.of(history.trace.servers)
     found = told(history)
-    return {**document, "elections": [{**row, **_details(found, row["id"], names)} for row in document["elections"]]}
+    return {number: _details(found, number, names) for number in found.accounts.keys() | found.phases.keys()}
 
 
 def _details(found: Told, number: int, names: wording.Names) -> Document:

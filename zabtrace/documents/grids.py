@@ -30,7 +30,7 @@ COLUMNS = {
     "clients": _columns("place, op, path, outcome, zxid, why"),
     "elections": _columns("id, kind, round, start, ms=duration_ms, leader, epoch, decided by=decided_by, quorum, servers, votes=seen, why"),
     "votes": _columns("time, server, state, round, voted for=voted_for, zxid, peer epoch=peer_epoch, seen by=seen_by, shown by=place"),
-    "unavailable": _columns("from, to, ms, clock of=clock"),
+    "unavailable": _columns("from, to, ms, clock of=clock, why"),
     "epochs": _columns(
         "epoch, leader, status, established, ended, first zxid=first_zxid, last zxid=last_zxid, writes, counter used=used, "
         "full by=rolls_over, followers, observers, ended by=ended_by"
@@ -41,6 +41,9 @@ COLUMNS = {
     "phases": _columns(
         "id, clock of=clock, detection=detection_ms, closing=closing_ms, election=election_ms, discovery=discovery_ms, "
         "synchronization=synchronization_ms, first commit=first_commit_ms, why"
+    ),
+    "durations": _columns(
+        "id, server, from=start, ms by its lines=duration_ms, ms logged=logged_ms, the logged number is=logged_is, result"
     ),
     "losses": _columns("time, server, lost, what, cause, shown by=shown_by"),
     "clocks": _columns("server, against, ahead by=ahead, shown by=shown_by"),

@@ -54,6 +54,8 @@ class Findings:
     prediction: Prediction | None = None
     check: Mapping[str, Any] | None = None
     incidents: Mapping[str, Any] | None = None
+    elections: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    """``accounts`` and ``phases`` of elections, by their number."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def gather(findings: Findings, wish: Wish) -> Content:
             "apart": charts.clocks_apart(history),
             "happened": story.happened(shown),
             "elections": _with_fewer_votes(elections["elections"]),
+            "phases": _phases(findings.elections, elections["elections"]),
+            "durations": _durations(findings.elections, elections["elections"]),
             "unavailable": elections["unavailable"],
             "ballots": ballots.elections(shown),
             "zxids": ballots.zxids(history),
@@ -142,6 +146,19 @@ def _with_fewer_votes(elections: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Elections with at most VOTES votes in all; ``votes_hidden`` counts the others of each."""
     share = max(VOTES // max(len(elections), 1), 10)
     return [{**row, "votes": row["votes"][:share], "votes_hidden": max(len(row["votes"]) - share, 0)} for row in elections]
+
+
+def _phases(told: Mapping[int, Mapping[str, Any]], elections: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Where the time went, a row per election that can tell."""
+    found = [(row["id"], told.get(row["id"], {}).get("phases")) for row in elections]
+    return [{"id": number, **phases} for number, phases in found if phases]
+
+
+def _durations(told: Mapping[int, Mapping[str, Any]], elections: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How long each server was LOOKING, by its lines and by the number it logged itself."""
+    keys = ("server", "start", "duration_ms", "logged_ms", "logged_is", "result")
+    accounts = [(row["id"], account) for row in elections for account in told.get(row["id"], {}).get("accounts", ())]
+    return [{"id": number, **{key: account[key] for key in keys}} for number, account in accounts]
 
 
 def _starts(check: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

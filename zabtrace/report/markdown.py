@@ -64,6 +64,14 @@ def _happened(rows: Rows) -> Iterator[str]:
         yield f"- The first {ROWS} of {len(rows['happened'])} sentences.\n"
 
 
+def _elections(rows: Rows) -> Iterator[str]:
+    yield from _table("elections", rows["elections"])
+    for name, heading in (("phases", "Where the time went, in ms"), ("durations", "How long each server was looking for a leader")):
+        if rows[name]:
+            yield f"\n{heading}:\n\n"
+            yield from _table(name, rows[name])
+
+
 def _writes(rows: Rows) -> Iterator[str]:
     yield from _table("writes", rows["verdict"]["writes"])
     if rows["verdict"]["ranges"]:
@@ -102,7 +110,7 @@ def _method(rows: Rows) -> Iterator[str]:
 
 SECTIONS: dict[str, Callable[[Rows], Iterator[str]]] = {
     "happened": _happened,
-    "elections": lambda rows: _table("elections", rows["elections"]),
+    "elections": _elections,
     "epochs": lambda rows: _table("epochs", rows["epochs"]),
     "writes": _writes,
     "syncs": lambda rows: _table("syncs", rows["syncs"]),
