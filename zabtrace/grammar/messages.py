@@ -107,10 +107,7 @@ class Messages:
 
         Fields are read of the kinds in ``wanted`` only; None: of all.
         """
-        loggers, by_logger = _coded(lines["logger"])
-        levels, by_level = _coded(lines["level"])
-        speakers = [(logger, level) for logger in loggers for level in levels]
-        return self.match_spoken(lines["line"], lines["message"], speakers, by_logger * len(levels) + by_level, wanted)
+        return self.match_spoken(lines["line"], lines["message"], *numbered(lines["logger"], lines["level"]), wanted)
 
     def match_spoken(
         self, line: pl.Series, message: pl.Series, speakers: Sequence[Speaker], spoken: Ints, wanted: Collection[str] | None = None
@@ -140,6 +137,12 @@ class Messages:
             for hit in _tried(table, tuple(self._rules[TRACE]))
         ]
         return _events(traces.height, hits)
+
+
+def numbered(loggers: pl.Series, levels: pl.Series) -> tuple[list[Speaker], Ints]:
+    """The pairs of a logger and a level, and the number of each row's."""
+    (names, by_name), (marks, by_mark) = _coded(loggers), _coded(levels)
+    return [(name, mark) for name in names for mark in marks], by_name * len(marks) + by_mark
 
 
 def _coded(texts: pl.Series) -> tuple[list[str | None], Ints]:

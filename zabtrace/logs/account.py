@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from zabtrace import schema
@@ -30,7 +31,12 @@ class Account:
 
     def add(self, told: Told, foreign: int, damaged: int) -> None:
         """Count a batch; ``foreign`` and ``damaged`` are the lines of no record."""
-        sized = told.rests.select("level", "layout", "foreign", known=pl.col("kind").is_not_null()).with_columns(size=told.weights())
+        known = told.rests["kind"].is_not_null().to_numpy()
+        heads = told.heads.select("level", "layout", "foreign")
+        sized = pl.concat([
+            heads.with_columns(pl.lit(value=one).alias("known"), size=told.per_head(np.where(known == one, told.lines_of, 0)))
+            for one in (False, True)
+        ])  # fmt: skip
         for other, known, size in sized.group_by("foreign", "known").agg(pl.col("size").sum()).iter_rows():
             self.parts["foreign" if other else "understood" if known else "unknown"] += size
         self.parts["foreign"] += foreign

@@ -26,14 +26,23 @@ class Distinct:
 
     def add(self, texts: pl.Series) -> tuple[Codes, pl.Series]:
         """The number of each string, and those that are new, in the order of their numbers (copies, which hold no block)."""
+        codes, places, coded = self._add(texts)
+        return codes, coded.gather(places).cast(pl.String)
+
+    def places(self, texts: pl.Series) -> tuple[Codes, npt.NDArray[np.int64]]:
+        """The number of each string, and where those that are new stand first, in the order of their numbers."""
+        codes, places, _ = self._add(texts)
+        return codes, places
+
+    def _add(self, texts: pl.Series) -> tuple[Codes, npt.NDArray[np.int64], pl.Series]:
         coded = texts.cast(pl.Categorical(self._categories))
         self._held = coded[:0] if self._held is None else self._held
         codes = coded.to_physical().to_numpy().astype(np.uint32, copy=False)
         fresh = np.flatnonzero(codes >= self.count)
         if not len(fresh):
-            return codes, pl.Series([], dtype=pl.String)
-        numbers, first = np.unique(codes[fresh], return_index=True)
-        new = coded.gather(fresh[first]).cast(pl.String)
-        self.count += len(numbers)
-        self.bytes += int(new.str.len_bytes().sum())
-        return codes, new
+            return codes, fresh, coded
+        first = np.zeros(int(codes[fresh].max()) + 1 - self.count, np.int64)
+        first[codes[fresh[::-1]] - self.count] = fresh[::-1]
+        self.count += len(first)
+        self.bytes += int(texts.gather(first).str.len_bytes().sum())
+        return codes, first, coded

@@ -5,6 +5,7 @@ Strategy: distinct rests and distinct traces are matched once; what was found is
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,46 +13,51 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from zabtrace.grammar.messages import Events, merged, messages
-from zabtrace.logs.loggers import is_foreign
+from zabtrace.grammar.messages import Events, merged, messages, numbered
+from zabtrace.logs.counts import Counts, Ints
+from zabtrace.logs.identity import TELLING
 from zabtrace.logs.records import NO_TRACE, Batch, Part
-from zabtrace.logs.rests import PARSED, Rests
 from zabtrace.logs.stamps import NO_TIME
 from zabtrace.logs.text import Places
 
 UNREASONED = "shutdown_leader"
 """3.4 and 3.5 print the reason for this event as the head of a stack trace only: there the trace's kind takes its place."""
-TEXTS = ("level", "thread", "logger", "kind", "message")
 
 
 @dataclass(frozen=True)
 class Told:
     """A batch whose distinct texts are read."""
 
-    rows: Part
-    """All of its records."""
     rests: pl.DataFrame
-    """Per distinct rest, in the order of their numbers: level, thread, logger, message, layout, my_sid, foreign, kind."""
+    """Per distinct rest, in the order of their numbers: head, message, kind; head is null where no layout reads it."""
+    heads: pl.DataFrame
+    """As ``Heads.table`` gives them."""
+    counts: Counts
+    """Per distinct rest."""
     said: Events
     """Fields of the messages; ``line`` is the number of the rest."""
+    rows: Part
+    """All of its records; none where they are only counted."""
     traces: pl.Series
     """Distinct lines that begin no record."""
     told: Events
     """Fields of the traces; ``line`` is the number of the trace."""
 
-    def weights(self) -> npt.NDArray[np.int64]:
+    @property
+    def lines_of(self) -> Ints:
         """Physical lines per distinct rest."""
-        longer = self.rows.size > 1
-        more = np.bincount(self.rows.code[longer], self.rows.size[longer] - 1, self.rests.height)
-        return self.records() + more.astype(np.int64)
+        return self.counts.records + self.counts.continued
 
-    def records(self) -> npt.NDArray[np.int64]:
-        """Records per distinct rest."""
-        return np.bincount(self.rows.code, minlength=self.rests.height)
+    def per_head(self, figures: Ints) -> Ints:
+        """The sum of the figures of the rests with each head."""
+        read = self.rests["head"].is_not_null().to_numpy()
+        heads = self.rests["head"].drop_nulls().to_numpy()
+        return np.bincount(heads, figures[read], self.heads.height).astype(np.int64)
 
     def lines(self) -> pl.DataFrame:
         """One row per record: line, local time, texts, trace, continued, and the texts that tell who printed it."""
-        shown = self.rests.select(*TEXTS, "my_sid")[self.rows.code]
+        shown = self.rests[self.rows.code]
+        heads = self.heads.select("level", "thread", "logger", pl.coalesce("thread_sid", "my_sid").alias("sid"))[shown["head"]]
         traces = self.traces.extend_constant(None, 1)[np.minimum(self.rows.trace, self.traces.len())]
         time = pl.Series("time", self.rows.time)
         columns = {
@@ -65,7 +71,7 @@ class Told:
             else pl.Series([None], dtype=pl.String).new_from_index(0, len(self.rows.line)),
             "outer": self.rows.outer if self.rows.outer is not None else np.zeros(len(self.rows.line), np.int64),
         }
-        return self._reasoned(pl.DataFrame(columns).hstack(shown))
+        return self._reasoned(pl.DataFrame(columns).hstack(heads).hstack(shown.select("kind", "message")))
 
     def _reasoned(self, lines: pl.DataFrame) -> pl.DataFrame:
         unreasoned = np.flatnonzero((lines["kind"] == UNREASONED).fill_null(False).to_numpy() & (self.rows.trace != NO_TRACE))
@@ -78,7 +84,7 @@ class Told:
 
     def fields(self) -> dict[str, pl.DataFrame]:
         """Fields of messages and of traces by line; where a line and its trace are of one kind, those of the message."""
-        ours = ~self.rests["foreign"].to_numpy()[self.rows.code]
+        ours = ~self.heads["foreign"].gather(self.rests["head"]).fill_null(True).to_numpy()[self.rows.code]
         said = _spread(self.said.fields, self.rows.code, self.rows.line, np.ones(len(ours), np.bool_))
         for kind, frame in _spread(self.told.fields, self.rows.trace, self.rows.line, ours & (self.rows.trace != NO_TRACE)).items():
             said[kind] = merged([said[kind], frame.join(said[kind], on="line", how="anti")]) if kind in said else frame
@@ -86,29 +92,34 @@ class Told:
 
 
 def read_batch(batch: Batch) -> Told:
-    """Match the distinct texts of a batch."""
-    table = _distinct(batch.rests)
-    ours = table.filter(~pl.col("foreign") & pl.col("message").is_not_null())
-    said = messages().match(ours.select(pl.col("code").cast(pl.Int64).alias("line"), "level", "logger", "message"))
-    kinds = pl.DataFrame({"code": ours["code"], "kind": said.kinds})
-    table = table.join(kinds, on="code", how="left", maintain_order="left")
-    traces = batch.others.all()
-    shown = np.unique(np.concatenate([np.empty(0, np.uint32), *(part.trace for part in batch.parts)]))
+    """Match the distinct texts of a batch, and count its records."""
+    rows = _joined(batch.parts if batch.keep else [])
+    batch.count()
+    batch.counts.grow(batch.rests.texts.count)
+    heads, rests = batch.rests.heads.table(), batch.rests.read()
+    said = _said(heads, rests, None if batch.keep else TELLING)
+    traces = batch.others.all() if batch.keep else pl.Series([], dtype=pl.String)
+    return Told(rests.with_columns(said.kinds), heads, batch.counts, said, rows, traces, _told(traces, rows))
+
+
+def _said(heads: pl.DataFrame, rests: pl.DataFrame, wanted: Collection[str] | None) -> Events:
+    """What the messages of our own records were taken for."""
+    foreign = heads["foreign"].gather(rests["head"]).fill_null(True)
+    ours = (~foreign).arg_true()
+    speakers, spoken = numbered(heads["logger"], heads["level"])
+    chosen = rests[ours]
+    found = messages().match_spoken(ours.cast(pl.Int64), chosen["message"], speakers, spoken[chosen["head"].to_numpy()], wanted)
+    kinds = pl.Series("kind", [None], dtype=pl.String).new_from_index(0, rests.height).scatter(ours, found.kinds)
+    return Events(kinds, found.fields)
+
+
+def _told(traces: pl.Series, rows: Part) -> Events:
+    """What the first lines of stack traces were taken for."""
+    shown = np.unique(rows.trace)
     shown = shown[shown != NO_TRACE]
     found = messages().match_traces(pl.DataFrame({"line": shown.astype(np.int64), "message": traces[shown]}))
-    told = pl.Series("kind", [None], dtype=pl.String).new_from_index(0, traces.len()).scatter(shown, found.kinds)
-    return Told(_joined(batch.parts), table, said, traces, Events(told, found.fields))
-
-
-def _distinct(rests: Rests) -> pl.DataFrame:
-    base = pl.DataFrame({"code": pl.Series(np.arange(rests.texts.count, dtype=np.uint32))})
-    table = base.join(pl.concat([pl.DataFrame(schema=PARSED), *rests.parsed]), on="code", how="left", maintain_order="left")
-    foreign = pl.Series([name for name in table["logger"].unique().drop_nulls() if is_foreign(name)], dtype=pl.String)
-    return table.with_columns(
-        pl.col("logger").is_in(foreign.implode()).fill_null(False).alias("foreign"),
-        pl.col("myid").str.extract(r"([0-9]+)\]?\z").cast(pl.Int64, strict=False).alias("my_sid"),
-        pl.col("logger").str.split(".").list.last(),
-    )
+    kinds = pl.Series("kind", [None], dtype=pl.String).new_from_index(0, traces.len()).scatter(shown, found.kinds)
+    return Events(kinds, found.fields)
 
 
 def _joined(parts: list[Part]) -> Part:

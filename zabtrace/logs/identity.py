@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
-from zabtrace.logs.events import Told
+if TYPE_CHECKING:
+    from zabtrace.logs.events import Told
 
 _THREADS = (
     r"\[myid=([0-9]+)\]",  # QuorumPeer[myid=1], WorkerReceiver[myid=1], QuorumConnectionThread-[myid=1]-3
@@ -14,37 +17,41 @@ _THREADS = (
     r"\A(?:SyncThread|CommitProcessor|FollowerRequestProcessor|ObserverRequestProcessor):([1-9][0-9]*)\z",
     r"\AProcessThread\(sid:([1-9][0-9]*)",
 )
+_SPEAKING = r"myid=|sid:|\A(?:SyncThread|CommitProcessor|[A-Z][a-z]+RequestProcessor):"
 _OWN_WORDS = ("server_start", "election_listener_up", "fle_new_election")
+_PROPERTIES = "environment"
+TELLING = (*_OWN_WORDS, _PROPERTIES)
+"""The kinds whose fields tell who wrote a log."""
 _VERSION = r"([0-9]+\.[0-9]+\.[0-9]+)"
 
 
-def of_thread() -> pl.Expr:
-    """The sid that the column ``thread`` names, or null."""
-    return pl.coalesce(pl.col("thread").str.extract(pattern) for pattern in _THREADS).cast(pl.Int64, strict=False)
+def of_threads(threads: pl.Series) -> pl.Series:
+    """The sid that each thread's name holds, or null."""
+    speaking = threads.str.contains(_SPEAKING).fill_null(False).arg_true()
+    named = threads.gather(speaking).alias("thread").to_frame()
+    sid = named.select(pl.coalesce(pl.col("thread").str.extract(pattern) for pattern in _THREADS).cast(pl.Int64, strict=False))
+    return pl.Series([None], dtype=pl.Int64).new_from_index(0, threads.len()).scatter(speaking, sid.to_series())
 
 
 def sids(told: Told) -> Counter[int]:
     """Sids with the number of records of a batch that show them."""
-    records = told.rests.select("thread", "my_sid", "foreign").with_columns(pl.Series("len", told.records()))
-    threads = records.filter(~pl.col("foreign")).group_by("thread").agg(pl.col("len").sum()).select(of_thread().alias("sid"), "len")
-    counts = records.select(pl.col("my_sid").alias("sid"), "len")
-    words = [counts[told.said.fields[kind]["line"].to_numpy()].with_columns(told.said.fields[kind]["my_sid"].alias("sid"))
-             for kind in _OWN_WORDS if kind in told.said.fields and "my_sid" in told.said.fields[kind].columns]  # fmt: skip
+    heads = told.heads.select("my_sid", "thread_sid", "foreign", len=told.per_head(told.counts.records))
+    threads = heads.filter(~pl.col("foreign")).select(pl.col("thread_sid").alias("sid"), "len")
+    counts = heads.select(pl.col("my_sid").alias("sid"), "len")
+    words = [frame.select(pl.col("my_sid").alias("sid"), pl.Series("len", told.counts.records[frame["line"].to_numpy()]))
+             for kind in _OWN_WORDS if (frame := told.said.fields.get(kind)) is not None and "my_sid" in frame.columns]  # fmt: skip
     both = pl.concat([threads, counts, *words]).drop_nulls("sid").filter(pl.col("len") > 0)
     return Counter(dict(both.group_by("sid").agg(pl.col("len").sum()).sort("sid").iter_rows()))
 
 
 def property_of(told: Told, name: str) -> str | None:
     """The last value of a system property that a server printed at its start."""
-    fields = told.said.fields.get("environment")
-    if fields is None:
+    fields = told.said.fields.get(_PROPERTIES)
+    values = fields.filter(pl.col("key") == name) if fields is not None else None
+    if values is None or values.is_empty():
         return None
-    codes = fields.filter(pl.col("key") == name)
-    if codes.is_empty():
-        return None
-    rows = pl.Series(told.rows.code).is_in(codes["line"].implode()).arg_true()
-    last = told.rows.code[rows[-1]] if rows.len() else codes["line"][-1]
-    return str(codes.filter(pl.col("line") == int(last))["value"][0])
+    last = told.counts.last[values["line"].to_numpy()]
+    return str(values["value"][int(np.argmax(last)) if last.any() else -1])
 
 
 def version(told: Told) -> str | None:

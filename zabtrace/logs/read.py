@@ -59,7 +59,6 @@ class _Reading:
     """What is gathered while the blocks go by."""
 
     batch: Batch
-    keep: bool
     clock: Clock
     account: account.Account = field(default_factory=account.Account)
     frames: list[pl.DataFrame] = field(default_factory=list)
@@ -87,8 +86,8 @@ class _Reading:
         self.version = identity.version(told) or self.version
         self.damaged += self.batch.damaged
         self.oddities += self.batch.oddities
-        self.clock.learn(told)
-        if self.keep:
+        self.clock.learn(told, self.batch.gaps)
+        if self.batch.keep:
             self.frames.append(told.lines())
             for kind, frame in told.fields().items():
                 self.fields[kind].append(frame)
@@ -107,7 +106,7 @@ def read_log(
     if layout is not None and layout not in layouts():
         raise UsageError(f"{layout!r} is no layout. Known are: {', '.join(layouts())}.")
     peeler: Peeler | None = None
-    reading = _Reading(Batch(Rests(layouts()[layout] if layout else None)), keep, clock)
+    reading = _Reading(Batch(Rests(layouts()[layout] if layout else None), keep), clock)
     for block in blocks_of_lines(source.blocks()):
         if peeler is None:
             sample = block.lines["text"].head(SAMPLE).to_list()
@@ -139,13 +138,13 @@ def _assembled(name: str, reading: _Reading, peeler: Peeler | None) -> LogRead:
         damage=account.damage(name, reading.oddities + unlaid, reading.damaged),
         sids=reading.sids,
         version=reading.version,
-        speakers=lines.select("origin", pl.coalesce(identity.of_thread(), "my_sid").alias("sid")),
+        speakers=lines.select("origin", "sid"),
         zone=clock.told,
         remarks=(*clock.remarks, *_changes(counted.layouts)),
     )
 
 
-_NO_RECORD = {"origin": pl.String, "thread": pl.String, "my_sid": pl.Int64}
+_NO_RECORD = {"origin": pl.String, "sid": pl.Int64}
 
 
 def _layout(found: Counter[str], peeler: Peeler | None) -> str | None:

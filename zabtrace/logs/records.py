@@ -1,7 +1,8 @@
 """Physical lines to records: a line with a stamp that a layout reads begins one, the lines behind it belong to it.
 
 Strategy: what is gathered per line are numbers only (place, time, number of its distinct text), so that a batch of millions of
-records stays small; texts are read once per distinct one. A batch ends when its distinct texts become too many to hold.
+records stays small; texts are read once per distinct one. A batch ends when its distinct texts become too many to hold. Where
+records are only counted, those of a block are forgotten with the next one, but for the last, which may go on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from zabtrace.logs.counts import Counts
 from zabtrace.logs.distinct import Codes
 from zabtrace.logs.others import CONTINUATION, DAMAGED, EMBEDDED, RAW, SPLICED, Others
 from zabtrace.logs.rests import Rests
@@ -45,8 +47,13 @@ class Batch:
     """Records that are read together."""
 
     rests: Rests
+    keep: bool = True
     others: Others = field(default_factory=Others)
     parts: list[Part] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    """Of the records that are no longer in ``parts``."""
+    gaps: list[float] = field(default_factory=list)
+    """By how much the stamps of a wrapper differ from the records', one figure per block, in ms."""
     rows: int = 0
     foreign: int = 0
     damaged: list[tuple[int, int]] = field(default_factory=list)
@@ -59,7 +66,7 @@ class Batch:
     @property
     def full(self) -> bool:
         """Does it hold as much as one batch should?"""
-        return self.rows > ROWS or self.rests.texts.bytes + self.others.texts.bytes > TEXTS
+        return self.rows > ROWS or self.rests.bytes + self.others.texts.bytes > TEXTS
 
     def add(self, block: Block) -> None:
         """Take the records of a block; its first lines may continue the last record of the one before."""
@@ -107,12 +114,27 @@ class Batch:
         origin = block.origins.gather(rows) if block.origins is not None else None
         outer = block.outer[rows] if block.outer is not None else None
         trace = np.full(len(rows), NO_TRACE, np.uint32)
-        self.parts.append(
-            Part(block.numbers[rows], found.times[valid], codes[valid], block.weights[rows], trace, found.dated[valid], origin, outer)
-        )
-        self.rows += len(rows)
+        part = Part(block.numbers[rows], found.times[valid], codes[valid], block.weights[rows], trace, found.dated[valid], origin, outer)
+        self._compare(part)
+        if not self.keep:
+            self.count()
+        self.parts.append(part)
+        self.rows += len(rows) if self.keep else 0
         at = np.flatnonzero(valid)[-1:]
         self._last_rest = block.text(found.rests[at], block.ends[found.rows[at]])[0]
+
+    def _compare(self, part: Part) -> None:
+        """Note how far a wrapper's stamps are from those of the records."""
+        if part.outer is not None:
+            both = (part.outer > 0) & (part.time != NO_TIME) & part.dated
+            if both.any():
+                self.gaps.append(float(np.median(part.outer[both] - part.time[both])))
+
+    def count(self) -> None:
+        """Count the records at hand and forget them."""
+        for part in self.parts:
+            self.counts.add(part.code, part.size, self.rests.texts.count)
+        self.parts.clear()
 
     def _continue(self, block: Block, rows: Places, codes: Codes, classes: npt.NDArray[np.uint8], records: Places) -> None:
         """Give the lines that begin no record to the records above them, and count the others."""
@@ -144,7 +166,7 @@ class Batch:
 
     def cut(self) -> Batch:
         """A new batch, begun with the last record, which may go on; it leaves this one."""
-        new = Batch(Rests(self.rests.wanted))
+        new = Batch(Rests(self.rests.wanted), self.keep)
         if not self.parts:
             return new
         part = self.parts[-1]

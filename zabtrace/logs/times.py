@@ -6,6 +6,7 @@ user.timezone), else UTC. A stamp without a date takes the wrapper's time; witho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from zabtrace import schema
 from zabtrace.errors import UsageError
 from zabtrace.logs.events import Told
 from zabtrace.logs.identity import property_of
-from zabtrace.logs.stamps import DAY, NO_TIME
+from zabtrace.logs.stamps import DAY
 
 QUARTER = 15 * 60_000
 NEAR = 120_000
@@ -59,16 +60,12 @@ class Clock:
         minutes = -self._offset // 60_000
         return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}" if minutes else "UTC"
 
-    def learn(self, told: Told) -> None:
-        """Take from a batch what it shows of its zone."""
+    def learn(self, told: Told, gaps: Sequence[float]) -> None:
+        """Take from a batch what it shows of its zone; ``gaps`` are what a wrapper's stamps are ahead of its records', in ms."""
         name = property_of(told, "user.timezone")
         if name and _is_zone(name):
             self.printed = name
-        rows = told.rows
-        if rows.outer is not None:
-            both = (rows.outer > 0) & (rows.time != NO_TIME) & rows.dated
-            if both.any():
-                self.gaps.append(float(np.median(rows.outer[both] - rows.time[both])))
+        self.gaps += gaps
 
     def placed(self, lines: pl.DataFrame) -> pl.DataFrame:
         """``lines`` with ``time`` in UTC (columns time as printed in ms, dated, outer)."""
