@@ -31,11 +31,11 @@ def gather(
     return gathering.gather(arguments, before, clients, timezone, log_pattern, lines, fold)
 
 
-def znodes(arguments: Sequence[str], before: Sequence[str] = ()) -> pl.DataFrame:
+def znodes(arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = ()) -> pl.DataFrame:
     """The znodes of every snapshot in the evidence, as stored; see ``gathering.znodes``."""
     from zabtrace.evidence import gathering
 
-    return gathering.znodes(arguments, before)
+    return gathering.znodes(arguments, before, timezone)
 
 
 def records(

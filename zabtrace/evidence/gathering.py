@@ -49,7 +49,7 @@ def gather(
     nothing readable is there, UsageError for a wrong zone or pattern.
     """
     entries, servers = _read(arguments, before, clients, zones.parse(timezone, log_pattern, lines))
-    folding = fold is not None and long.worth_folding(entries)
+    folding = fold is not None and long.worth_folding(entries) and not any(entry.kind == kinds.TXN_DUMP for entry in entries)
     (read_outlines if folding else read_data)(entries)
     dumped.read(entries)
     unordered = number_copies(entries)
@@ -72,7 +72,7 @@ def gather(
         files={e.source.name: e.source for e in entries if e.txns or e.snapshot},
     )
     found = _folded(found, entries, fold or ()) if folding else _with_records(found, entries)
-    return replace(found, members=pl.concat([found.members, _reconfigured(entries, found.txns)]))
+    return dumped.added(replace(found, members=pl.concat([found.members, _reconfigured(entries, found.txns)])), entries)
 
 
 def stream(
@@ -86,13 +86,14 @@ def stream(
     return Trace(schema.frame(schema.SERVERS, [_server_row(server, logs.get(server.server, []), entries) for server in servers])), entries
 
 
-def znodes(arguments: Sequence[str], before: Sequence[str] = ()) -> pl.DataFrame:
-    """The znodes of every snapshot in the evidence, as stored: a frame of ZNODES. Raises NoEvidenceError as ``gather`` does."""
-    entries, _ = _read(arguments, before, (), zones.parse((), keep=False))
+def znodes(arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = ()) -> pl.DataFrame:
+    """The znodes of every snapshot in the evidence, as stored or dumped: a frame of ZNODES. Raises as ``gather`` does."""
+    entries, _ = _read(arguments, before, (), zones.parse(timezone, keep=False))
     read_data(entries)
     number_copies(entries)
     _require_evidence(entries)
-    return _concat(schema.ZNODES, [_placed(schema.ZNODES, read_snapshot(e.source, znodes=True).znodes, e) for e in entries if e.snapshot])
+    stored = [_placed(schema.ZNODES, read_snapshot(e.source, znodes=True).znodes, e) for e in entries if e.snapshot]
+    return _concat(schema.ZNODES, [*stored, *(dumped.znodes(e) for e in entries if e.kind == kinds.SNAPSHOT_DUMP)])
 
 
 def _read(
