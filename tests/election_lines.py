@@ -135,5 +135,5 @@ def _one_election(logs: list[Log], ms: int, round_: int) -> None:
         log.loses_leader(ms + 1000, "java.io.EOFException: null")
     for sid in learners:
         logs[-1].loses_learner(ms + 990, sid, ms + 220, "java.io.EOFException: null")
-    down = "Shutting down"
+    down = f"Shutdown called. For the reason Not sufficient followers synced, only synced with sids: [ [{winner}] ]"
     logs[-1].say(ms + 995, "o.a.z.s.q.Leader", down)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from election_lines import Log, saved
 
 from zabtrace import documents, wording
 from zabtrace.documents.accounts import detailed
@@ -110,9 +111,41 @@ def test_an_outage_without_an_end_is_open(tmp_path: Path) -> None:
             (tmp_path / one.name / file.name).write_text("\n".join(kept))
     whole, cut = history(PAUSED).unavailable, history(tmp_path)
     assert [out.end is None for out in whole] == [False]
-    assert [(wording.moment(out.start), out.end) for out in cut.unavailable] == [("2026-11-21T00:14:03.439Z", None)]
+    assert [(wording.moment(out.start), out.end) for out in cut.unavailable] == [("2026-11-21T00:13:59.435Z", None)]
     assert documents.elections(cut)["unavailable"][0]["to"] is None
 
 
 def test_without_logs_there_is_nothing_to_tell() -> None:
     assert told(replay(gather([str(SAMPLES / "truncated-3.8.0" / "server-1" / "data")]))) == Told()
+
+
+def test_an_outage_begins_where_the_leader_was_last_heard() -> None:
+    """The leader was stopped at 00:13:59.437; server 2, the next leader, read from it in vain until 00:14:03,442, for 5 * 800 ms."""
+    (outage,) = history(PAUSED).unavailable
+    assert (wording.moment(outage.start), outage.clock) == ("2026-11-21T00:13:59.442Z", 2)
+    assert "its read timed out 4000 ms later" in outage.why
+    assert (outage.source, outage.line) == ("server-2/zookeeper.log", 44)
+
+
+def of_three(folder: Path, *, silent: bool) -> History:
+    """Server 3 leads epoch 1, loses both followers, steps down, and leads epoch 2."""
+    logs = [Log(sid) for sid in (1, 2, 3)]
+    for log in logs:
+        log.starts(0)
+        log.looks(1000, 0)
+    logs[2].leads(1200, 1, [1, 2], 0, 0)
+    trace = "java.net.SocketTimeoutException: Read timed out" if silent else "java.io.EOFException: null"
+    for ms, sid in ((9000, 1), (9100, 2)):
+        logs[2].loses_learner(ms, sid, 1210, trace)
+    down = "Shutdown called. For the reason Not sufficient followers synced, only synced with sids: [ [3] ]"
+    logs[2].say(9500, "o.a.z.s.q.Leader", down)
+    logs[2].looks(9600, 0x100000001)
+    logs[2].leads(9900, 2, [1, 2], 0x100000001, 0x100000001)
+    return history(saved(folder, logs))
+
+
+@pytest.mark.parametrize(("silent", "begins"), [(True, "2026-11-21T00:00:05.100Z"), (False, "2026-11-21T00:00:09.100Z")])
+def test_a_leader_that_stepped_down(tmp_path: Path, silent: bool, begins: str) -> None:
+    """syncLimit is 4 ticks of 1000 ms; the quorum stands again at 9.920 s."""
+    (outage,) = of_three(tmp_path, silent=silent).unavailable
+    assert (wording.moment(outage.start), wording.moment(outage.end), outage.clock) == (begins, "2026-11-21T00:00:09.920Z", 3)

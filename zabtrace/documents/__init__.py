@@ -127,11 +127,12 @@ def milliseconds(start: str | None, end: str | None) -> int | None:
 
 
 def unavailable(history: History, names: wording.Names) -> list[Document]:
-    """The windows in which no write was possible, and whose clock tells them."""
+    """The windows in which no write was possible, whose clock tells them, and what shows that they began."""
     return [
-        {"from": wording.moment(out.start), "to": wording.moment(out.end), "ms": out.ms, "clock": names.name(out.clock)}
+        {"from": wording.moment(out.start), "to": wording.moment(out.end), "ms": out.ms, "clock": names.name(out.clock),
+         "why": out.why, "source": out.source, "line": out.line}
         for out in history.unavailable
-    ]
+    ]  # fmt: skip
 
 
 def epochs(history: History, window: Window = _ALL) -> Document:

@@ -18,6 +18,7 @@ from zabtrace.replay.history import History
 from zabtrace.replay.positions import placed
 from zabtrace.replay.reasons import listed
 from zabtrace.replay.roles import Interval, Stage
+from zabtrace.replay.settings import Settings, limit, settings
 from zabtrace.replay.terms import Terms
 
 SLOW = ("txnlog_fsync_slow", "jvm_pause", "snapshot_taken")
@@ -128,18 +129,13 @@ class Scene:
         }
 
     @cached_property
-    def settings(self) -> dict[int, dict[str, str]]:
+    def settings(self) -> Settings:
         """Configured values per server."""
-        found: dict[int, dict[str, str]] = defaultdict(dict)
-        for server, key, value in self.history.trace.settings.select("server", "key", "value").drop_nulls().iter_rows():
-            found[server][key] = value
-        return found
+        return settings(self.history.trace)
 
     def limit(self, server: int, key: str) -> int | None:
-        """syncLimit or initLimit of a server in ms, where its configuration gives it (QuorumPeerConfig has no default for them)."""
-        own = self.settings.get(server, {})
-        ticks, tick = own.get(key, ""), own.get("tickTime", "3000")
-        return int(ticks) * int(tick) if ticks.isdecimal() and tick.isdecimal() and len(ticks + tick) < 16 else None
+        """syncLimit or initLimit of a server in ms, where its configuration gives it."""
+        return limit(self.settings, server, key)
 
     @property
     def oracle(self) -> bool:

@@ -20,6 +20,10 @@ class Outage:
     end: object
     ms: int
     clock: int
+    why: str = ""
+    """What shows that it began."""
+    source: str | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True)
