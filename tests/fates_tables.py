@@ -18,6 +18,7 @@ from tests.soundness.evidence import Shown, trace
 from tests.soundness.server import Disk, LogFile, Snap, Txn
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates import Judgement, judge
+from zabtrace.protocol.quorum import Config
 from zabtrace.replay import replay
 from zabtrace.zxid import counter, epoch, make
 
@@ -67,14 +68,20 @@ class Incident:
     version: str = "3.8.0"
     members: bool = True
 
+    def configs(self) -> list[Config]:
+        """The static configuration."""
+        last = self.voters + self.observers
+        return [Config(voters=frozenset(range(1, self.voters + 1)), observers=frozenset(range(self.voters + 1, last + 1)))]
+
     def trace(self) -> Trace:
         """All its evidence."""
         sids = range(1, self.voters + self.observers + 1)
         servers = {s: SimpleNamespace(sid=s, version=self.version, observer=s > self.voters, disk=self.disks.get(s)) for s in sids}
         lines = {s: list(self.lines.get(s, ())) for s in sids}
         stand_in = SimpleNamespace(
-            servers=servers, lines=lines, earlier=list(self.before), young={}, truth=SimpleNamespace(acked=dict.fromkeys(txns(self.acked)))
-        )
+            servers=servers, configs=self.configs(), lines=lines, earlier=list(self.before), young={},
+            truth=SimpleNamespace(acked=dict.fromkeys(txns(self.acked))),
+        )  # fmt: skip
         shown = Shown("tables", frozenset(self.disks), frozenset(self.lines), earlier=bool(self.before))
         made = trace(stand_in, shown)  # type: ignore[arg-type]
         return made if self.members else type(made)(**{**made.__dict__, "members": made.members.clear()})

@@ -32,8 +32,11 @@ def test_the_generator_makes_what_the_rules_are_for() -> None:
     assert sum(bool(lost(e)) for e in played) >= 15
     assert sum(any(e.truth.kept(t) is False for t in e.truth.born) for e in played) >= 25
     assert sum(len(e.truth.epochs) >= 3 for e in played) >= 25
-    assert {len(e.config.voters) for e in played} == {3, 5, 7}
+    assert {len(e.configs[0].voters) for e in played} == {3, 5, 7}
     assert any(e.config.observers for e in played)
+    assert sum(bool(e.configs[0].groups) for e in played) >= 5
+    assert sum(any(s.disk.config for s in e.servers.values()) for e in played) >= 5
+    assert any(e.late_flushes and e.losses for e in played)
 
 
 def test_a_case_follows_from_its_seed() -> None:

@@ -7,11 +7,18 @@ import sys
 import time
 from collections import Counter
 
-from tests.soundness.check import undecided, wrong
+from tests.soundness.check import narrowed, undecided, wrong
+from tests.soundness.ensemble import Ensemble
 from tests.soundness.evidence import hidings, trace
 from tests.soundness.play import play
 from zabtrace.fates import judge
 from zabtrace.replay import replay
+from zabtrace.zxid import make
+
+
+def since(ensemble: Ensemble, seed: int) -> int:
+    """The beginning of one of the later epochs."""
+    return make(random.Random(seed).choice(ensemble.truth.epochs).epoch, 0)
 
 
 def main(first: int, last: int, wanted: str | None = None) -> int:
@@ -24,10 +31,12 @@ def main(first: int, last: int, wanted: str | None = None) -> int:
         kinds = hidings(ensemble, random.Random(seed))
         chosen = kinds if wanted == "all" else [k for k in kinds if k.kind == wanted] or [kinds[seed % len(kinds)]]
         for shown in chosen:
-            judged = judge(replay(trace(ensemble, shown)))
+            history = replay(trace(ensemble, shown))
+            judged = judge(history)
             shares.setdefault(shown.kind, Counter()).update(undecided(judged))
             verdicts.setdefault(shown.kind, Counter())[judged.verdict] += 1
-            for line in wrong(ensemble, shown, judged):
+            late = narrowed(ensemble, judge(history, since(ensemble, seed))) if ensemble.truth.epochs and seed % 4 == 0 else []
+            for line in wrong(ensemble, shown, judged) + late:
                 bad += 1
                 sys.stdout.write(f"WRONG seed {seed} ({shown.kind}, {ensemble.servers[1].version}, {len(ensemble.servers)}): {line}\n")
     for kind, counts in sorted(shares.items()):

@@ -37,6 +37,14 @@ def wrong(e: Ensemble, shown: Shown, judged: Judgement) -> list[str]:
     return found
 
 
+def narrowed(e: Ensemble, judged: Judgement) -> list[str]:
+    """With --since: the verdict of what was written from there on, where a committed write of it is gone."""
+    since = judged.judged_from or 0
+    gone = sorted(t for t in lost(e) if t.zxid >= since)
+    hidden = judged.verdict == "nothing_lost" and gone and not e.truth.numbered_twice
+    return [f"nothing_lost since 0x{since:x}, though {[hex(t.zxid) for t in gone]} are"] if hidden else []
+
+
 def _problems(e: Ensemble, starts: Starts, txn: Txn, row: dict[str, object], twice: bool) -> Iterable[str]:
     kept, fate = e.truth.kept(txn), row["fate"]
     committed = txn in e.truth.committed
@@ -89,7 +97,7 @@ class Starts:
     def histories(self) -> list[frozenset[Txn]]:
         """The winner's history, per quorum; twice where packets are still in sockets."""
         if self._found is None:
-            self._found = [h for drained in (False, True) for h in self._of({s: self._disk(s, drained) for s in self.e.config.voters})]
+            self._found = [h for drained in (False, True) for h in self._of({s: self._disk(s, drained) for s in self.e.servers})]
         return self._found
 
     def _disk(self, sid: int, drained: bool) -> Disk:
@@ -104,9 +112,13 @@ class Starts:
 
     def _of(self, disks: dict[int, Disk]) -> list[frozenset[Txn]]:
         loaded = {s: d.load() for s, d in disks.items()}
-        votes = {s: Vote(disks[s].current or 0, loaded[s][1], s) for s in disks}
-        quorums = [q for n in range(1, len(votes) + 1) for q in combinations(sorted(votes), n) if self.e.config.is_quorum(q)]
-        winners = {max(votes[s] for s in q).sid for q in quorums}
+        votes = {s.sid: Vote(disks[s.sid].current or 0, loaded[s.sid][1], s.sid) for s in self.e.eligible(self.e.servers.values())}
+        winners = set()
+        for n in range(1, len(disks) + 1):
+            for chosen in combinations(sorted(disks), n):
+                standing = [votes[s] for s in chosen if s in votes and s in self.e.configs[disks[s].seen].voters]
+                if standing and self.e.quorum(max(standing).sid, chosen):
+                    winners.add(max(standing).sid)
         return [frozenset(loaded[s][0]) for s in winners]
 
     def all_keep(self, txn: Txn) -> bool:

@@ -7,7 +7,8 @@ between any two. What became committed, established or lost is written down when
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from tests.soundness.server import Disk, Server, Snap, Txn
@@ -83,11 +84,16 @@ class Crash(Exception):  # noqa: N818 (no error: a process that dies)
 class Ensemble:
     """Servers, network and truth of one case."""
 
-    def __init__(self, rng: random.Random, voters: int, observers: int, version: str, crashes: float) -> None:
+    def __init__(self, rng: random.Random, config: Config, version: str, crashes: float) -> None:
         self.rng, self.crashes = rng, crashes
         self.order = durable.order_of(version)
-        self.servers = {s: Server(s, version, observer=s > voters) for s in range(1, voters + observers + 1)}
-        self.config = Config(voters=frozenset(range(1, voters + 1)), observers=frozenset(range(voters + 1, voters + observers + 1)))
+        self.servers = {s: Server(s, version, observer=s in config.observers) for s in sorted(config.voters | config.observers)}
+        self.configs = [config]
+        """Every configuration that was ever proposed, the first one static; disks name them by their number."""
+        self.reconfigs: dict[Txn, int] = {}
+        self.reconfigures = False
+        self.late_flushes = False
+        """Do sync threads that nobody waits for write after the next synchronization (ZOOKEEPER-4712)?"""
         self.truth = Truth()
         self.lines: dict[int, list[Line]] = {s: [] for s in self.servers}
         self.acks: dict[Txn, set[int]] = {}
@@ -100,6 +106,44 @@ class Ensemble:
         """Disks copied while the ensemble ran, since the last election."""
         self.losses = 0
         self.clock = 0
+
+    # ------------------------------------------------------------ configurations
+    @property
+    def config(self) -> Config:
+        """The configuration in force: of the leader, else the newest one that any disk has in force."""
+        known = [self.servers[self.leading].disk] if self.leading else [s.disk for s in self.servers.values()]
+        return self.configs[max(disk.config for disk in known)]
+
+    def rules(self, sid: int) -> list[Config]:
+        """What a server counts quorums by: the configuration in force, and one that is in flight."""
+        disk = self.servers[sid].disk
+        return [self.configs[n] for n in sorted({disk.config, disk.seen})]
+
+    def quorum(self, leader: int, sids: Iterable[int]) -> bool:
+        """Are they a quorum for that leader, of both configurations where one is in flight?"""
+        held = list(sids)
+        return all(config.is_quorum(held) for config in self.rules(leader))
+
+    def _role(self, server: Server) -> None:
+        server.observer = server.sid not in self.configs[server.disk.seen].voters
+
+    def reconfig(self, config: Config) -> None:
+        """The leader proposes another configuration."""
+        txn = self.write()
+        self.configs.append(replace(config, zxid=txn.zxid))
+        self.reconfigs[txn] = len(self.configs) - 1
+        self.servers[self.leading or 0].disk.seen = len(self.configs) - 1
+
+    def _seen(self, server: Server, txn: Txn) -> None:
+        if txn in self.reconfigs:
+            server.disk.seen = max(server.disk.seen, self.reconfigs[txn])
+
+    def _in_force(self, server: Server, txn: Txn) -> None:
+        """A learner applies a reconfiguration; one that changes its role goes back to LOOKING."""
+        if txn in self.reconfigs:
+            server.disk.config = server.disk.seen = max(server.disk.config, self.reconfigs[txn])
+            if server.observer == (server.sid in self.configs[server.disk.config].voters):
+                self.leave(server.sid)
 
     # ------------------------------------------------------------ small helpers
     def say(self, by: int, kind: str, message: str, /, **fields: object) -> None:
@@ -128,6 +172,7 @@ class Ensemble:
         """Start a server's process."""
         server = self.servers[sid]
         server.start()
+        self._role(server)
         self.say(sid, "config_reading", "Reading configuration from: /etc/zookeeper/zoo.cfg")
         self.say(sid, "server_start", f"Starting quorum peer, myid={sid}", my_sid=sid)
         self._looking(sid)
@@ -149,7 +194,8 @@ class Ensemble:
             self.deliver(sid)
         if self.leading == sid:
             self.leading = None
-        server.look()
+        server.look(drained=not self.late_flushes)
+        self._role(server)
         self._looking(sid)
 
     # ------------------------------------------------------------ elections
@@ -157,7 +203,7 @@ class Ensemble:
         """The chosen LOOKING servers elect a leader, which tries to establish an epoch."""
         self.young.clear()
         voters = [self.servers[s] for s in chosen]
-        best = max(voters, key=lambda s: Vote(s.disk.current or 0, s.last, s.sid))
+        best = max(self.eligible(voters), key=lambda s: Vote(s.disk.current or 0, s.last, s.sid))
         round_ = max(s.round for s in voters)
         for server in voters:
             server.round = round_
@@ -171,6 +217,10 @@ class Ensemble:
         except Crash as crash:
             self.crash(crash.sid)
             self._give_up(voters)
+
+    def eligible(self, voters: Iterable[Server]) -> list[Server]:
+        """Servers of weight 0 are never voted for."""
+        return [s for s in voters if self.configs[s.disk.seen].weight(s.sid)]
 
     def _give_up(self, voters: list[Server]) -> None:
         if self.leading is not None:
@@ -198,7 +248,7 @@ class Ensemble:
             self._snapshot(leader)
         self.risk(leader.sid)
         heard = [s for s in followers if self.rng.random() < 0.95]
-        if not self.config.is_quorum([leader.sid, *(s.sid for s in heard)]):
+        if not self.rules(leader.sid)[0].is_quorum([leader.sid, *(s.sid for s in heard)]):
             return self._give_up([leader, *followers])
         epoch = discovery.proposed([leader.disk.accepted or 0, *(s.disk.accepted or 0 for s in heard)])
         summary = discovery.Summary(leader.disk.current or 0, leader.last)
@@ -215,7 +265,7 @@ class Ensemble:
                 continue
             if ack is not None and discovery.counts(ack, summary):
                 counted.append(server)
-        if not self.config.is_quorum([leader.sid, *(s.sid for s in counted)]):
+        if not self.rules(leader.sid)[0].is_quorum([leader.sid, *(s.sid for s in counted)]):
             return self._give_up([leader, *followers])
         leader.disk.current, leader.epoch = epoch, epoch
         self.risk(leader.sid)
@@ -229,7 +279,7 @@ class Ensemble:
                     self.crash(crash.sid)
                     if crash.sid == leader.sid:
                         return self._give_up([leader, *followers])
-        if not self.config.is_quorum([leader.sid, *(s.sid for s in acked)]):
+        if not self.quorum(leader.sid, [leader.sid, *(s.sid for s in acked)]):
             return self._give_up([leader, *followers])
         self._establish(leader, epoch, [s for s in acked if s.up])
         for server in followers:
@@ -243,6 +293,7 @@ class Ensemble:
         self.truth.committed |= set(leader.history) - self.truth.tainted
         leader.state, leader.last, self.leading, self.next = "LEADING", make(epoch, 0), leader.sid, 1
         leader.pending, self.acks = [], {}
+        leader.disk.config = leader.disk.seen
         sids = ", ".join(str(s.sid) for s in [leader, *acked])
         self.say(
             leader.sid, "quorum_supported",
@@ -266,7 +317,12 @@ class Ensemble:
         for txn in [*server.awaiting, *server.unlogged]:
             server.apply(txn)
         server.awaiting, server.unlogged = [], []
+        for txn in server.late:
+            server.log(txn)
+        server.late = []
         leader = self.servers[server.leader] if server.leader else None
+        if leader:
+            server.disk.config = server.disk.seen = leader.disk.config
         if leader and not server.observer and self.leading == leader.sid:
             for txn in leader.pending:
                 server.inbox.append(("proposal", txn))
@@ -290,6 +346,7 @@ class Ensemble:
             sid=server.sid, peer_zxid=peer, min_committed=low, max_committed=top, **known,
         )  # fmt: skip
         server.leader, server.epoch, server.state = leader.sid, epoch, "FOLLOWING"
+        server.disk.seen = leader.disk.seen
         server.pending, server.awaiting, server.unlogged = [], [], []
         kept = sync.truncated_to
         start = kept if kept is not None else peer
@@ -367,6 +424,9 @@ class Ensemble:
             self._uptodate(server)
         except Crash as crash:
             self.crash(crash.sid)
+            return
+        if server.observer == (sid in self.configs[server.disk.config].voters):
+            self.leave(sid)
 
     # ------------------------------------------------------------ broadcast
     def followers(self) -> list[Server]:
@@ -374,7 +434,7 @@ class Ensemble:
         epoch = self.servers[self.leading].epoch if self.leading is not None else None
         return [s for s in self.servers.values() if s.up and s.leader == self.leading and s.epoch == epoch and s.state == "FOLLOWING"]
 
-    def write(self) -> None:
+    def write(self) -> Txn:
         """A client's write: the leader proposes."""
         leader = self.servers[self.leading or 0]
         self.payload += 1
@@ -387,6 +447,7 @@ class Ensemble:
         for server in self.followers():
             if not server.observer:
                 server.inbox.append(("proposal", txn))
+        return txn
 
     def flush(self, sid: int) -> None:
         """The sync thread writes what it was handed."""
@@ -409,15 +470,18 @@ class Ensemble:
             self.flush(sid)
         if kind == "proposal":
             server.log(txn)
+            self._seen(server, txn)
             server.pending.append(txn)
             if alive and txn in self.acks:
                 self.acks[txn].add(sid)
         elif kind == "inform":
             server.log(txn)
             server.apply(txn)
+            self._in_force(server, txn)
         elif txn in server.pending:
             server.pending.remove(txn)
             server.apply(txn)
+            self._in_force(server, txn)
         if alive and self.rng.random() < 0.9:
             self.commit()
 
@@ -428,7 +492,7 @@ class Ensemble:
         leader = self.servers[self.leading]
         if leader.paused:
             return
-        ready = set(broadcast.committed({t.zxid: who for t, who in self.acks.items()}, [self.config]))
+        ready = set(broadcast.committed({t.zxid: who for t, who in self.acks.items()}, self.rules(leader.sid)))
         for txn in sorted(t for t in self.acks if t.zxid in ready):
             del self.acks[txn]
             self.truth.committed.add(txn)
@@ -438,6 +502,17 @@ class Ensemble:
                 server.inbox.append(("inform" if server.observer else "commit", txn))
             if self.rng.random() < 0.85:
                 self.truth.acked[txn] = leader.sid
+            if txn in self.reconfigs:
+                self._commit_config(leader, txn)
+                return
+
+    def _commit_config(self, leader: Server, txn: Txn) -> None:
+        """From here on it is in force; a leader without a vote in it steps down."""
+        leader.disk.config = leader.disk.seen = self.reconfigs[txn]
+        if leader.sid not in self.config.voters:
+            for server in self.followers():
+                self.leave(server.sid)
+            self.leave(leader.sid)
 
     # ------------------------------------------------------------ disks
     def lose(self, sid: int) -> None:
@@ -445,7 +520,9 @@ class Ensemble:
         server = self.servers[sid]
         # a copy of the same epoch cannot be told from a follower that lagged: back-ups are older
         older = [moment[sid] for moment in self.earlier if (moment[sid].current or 0) < (server.disk.current or 0)]
+        stored = server.disk.config, server.disk.seen
         server.disk = self.rng.choice(older).copied() if older and self.rng.random() < 0.4 else Disk()
+        server.disk.config, server.disk.seen = stored  # zoo.cfg lies elsewhere
         self.losses += 1
         self.young.clear()
 
@@ -456,7 +533,8 @@ class Ensemble:
         for sid, server in self.servers.items():
             for txn in server.disk.load()[0]:
                 holders.setdefault((txn, server.disk.current), set()).add(sid)
-        self.truth.decided |= {txn for (txn, _), sids in holders.items() if self.config.is_quorum(sids)}
+        newest = self.configs[min(s.disk.config for s in self.servers.values()) :]
+        self.truth.decided |= {txn for (txn, _), sids in holders.items() if all(c.is_quorum(sids) for c in newest)}
 
     def finish(self) -> None:
         """Mark what a start would bring back though an established epoch discarded it."""

@@ -31,6 +31,10 @@ class Shown:
     """Some disks were copied while the ensemble ran, before the others."""
     lost_file: int | None = None
     """Seed by which one log file of one server is left out."""
+    records: bool = True
+    """Are there log files?"""
+    clocks: bool = True
+    """Do the lines have a time?"""
 
 
 def hidings(e: Ensemble, rng: random.Random) -> list[Shown]:
@@ -54,6 +58,8 @@ def hidings(e: Ensemble, rng: random.Random) -> list[Shown]:
         Shown("tails of texts", every, every, tails=every, clients=False),
         Shown("copied one after the other", every, every if rng.random() < 0.5 else none, young=True, clients=rng.random() < 0.5),
         Shown("a log file missing", every, every if rng.random() < 0.5 else none, lost_file=rng.randrange(1 << 30), clients=False),
+        Shown("snapshots only", every, every if rng.random() < 0.5 else none, records=False, clients=rng.random() < 0.5),
+        Shown("no clocks", every, every, clocks=False, clients=False),
         Shown("earlier copies", some, none, earlier=True, clients=rng.random() < 0.5),
     ]
 
@@ -91,7 +97,7 @@ class _Tables:
 
     def disk(self, sid: int, copy: int, disk: Disk, root: str) -> None:
         folder = f"{root}/data/version-2"
-        for file in disk.files:
+        for file in disk.files if self.shown.records else []:
             place = {"server": sid, "copy": copy, "source": f"{folder}/log.{file.name:x}"}
             for i, txn in enumerate(file.records):
                 self.txns.append(
@@ -118,7 +124,7 @@ class _Tables:
         said = self.e.lines[sid]
         first = len(said) // 2 if sid in self.shown.tails else 0
         for number, line in list(enumerate(said, 1))[first:]:
-            stamp = START + timedelta(milliseconds=line.at)
+            stamp = START + timedelta(milliseconds=line.at) if self.shown.clocks else None
             self.lines.append(
                 {"server": sid, "source": source, "order": 0, "line": number, "time": stamp, "level": "INFO", "thread": line.thread,
                  "logger": "QuorumPeer", "kind": line.kind, "message": line.message, "continued": 0}
@@ -132,14 +138,21 @@ class _Tables:
                  "outcome": "acknowledged", "zxid": txn.zxid, "reply_zxid": txn.zxid, "write": True}
             )  # fmt: skip
 
+    def _members(self, sid: int) -> list[dict[str, object]]:
+        """What the configuration files of a server say: the static one, and the dynamic ones that it saved."""
+        disk = self.e.servers[sid].disk
+        numbers = sorted({0, disk.config, disk.seen} if disk is not None else {0})
+        return [
+            {"server": sid, "copy": 0, "source": f"server-{sid}/zoo.cfg" + (f".dynamic.{config.zxid:x}" if config.zxid else ""), "sid": s,
+             "config_zxid": config.zxid, "role": "participant" if s in config.voters else "observer", "host": f"127.0.0.{s}",
+             "quorum_port": 2888, "election_port": 3888, "group": config.groups.get(s), "weight": config.weights.get(s, 1)}
+            for config in (self.e.configs[n] for n in numbers) for s in sorted(config.voters | config.observers)
+        ]  # fmt: skip
+
     def trace(self) -> Trace:
         e, shown = self.e, self.shown
         seen: Iterable[int] = sorted(shown.disks | shown.texts)
-        members = [
-            {"server": sid, "copy": 0, "source": f"server-{sid}/zoo.cfg", "sid": s, "role": "observer" if server.observer else "participant",  # noqa: E501
-             "host": f"127.0.0.{s}", "quorum_port": 2888, "election_port": 3888, "weight": 1}
-            for sid in seen for s, server in e.servers.items()
-        ]  # fmt: skip
+        members = [row for sid in seen for row in self._members(sid)]
         return Trace(
             servers=schema.frame(
                 schema.SERVERS,

@@ -6,15 +6,25 @@ import random
 from collections.abc import Callable
 
 from tests.soundness.ensemble import VERSIONS, Ensemble
+from zabtrace.protocol.quorum import Config
+from zabtrace.protocol.vote import Vote
 
 SIZES = (3, 3, 3, 3, 5, 5, 7)
+STATIC = ("3.4.14",)
+"""Releases without reconfig."""
+LATE = ("3.4.14", "3.5.9", "3.6.1", "3.8.0", "3.8.6")
+"""Releases with ZOOKEEPER-4712."""
 
 
 def play(seed: int) -> Ensemble:
     """One case. Everything in it follows from the seed."""
     rng = random.Random(seed)
     version = rng.choice(VERSIONS)
-    ensemble = Ensemble(rng, rng.choice(SIZES), rng.choice((0, 0, 0, 1)), version, rng.choice((0.0, 0.02, 0.06)))
+    ensemble = Ensemble(rng, _config(rng), version, rng.choice((0.0, 0.02, 0.06)))
+    ensemble.late_flushes = version in LATE and rng.random() < 0.2
+    ensemble.reconfigures = version not in STATIC and not ensemble.configs[0].groups and rng.random() < 0.4
+    for server in ensemble.servers.values():
+        server.kept_in_memory = rng.choice((500, 500, 3))
     for sid in ensemble.servers:
         ensemble.start(sid)
     for _ in range(rng.randint(1, 5)):
@@ -22,6 +32,8 @@ def play(seed: int) -> Ensemble:
         for _ in range(rng.randint(0, 3)):
             _work(ensemble)
             rng.choice(UPSETS)(ensemble)
+            if rng.random() < 0.3:
+                _reconfigure(ensemble)
     if rng.random() < 0.7:
         _elect(ensemble)
         _work(ensemble)
@@ -30,6 +42,45 @@ def play(seed: int) -> Ensemble:
             ensemble.crash(sid)
     ensemble.finish()
     return ensemble
+
+
+def _config(rng: random.Random) -> Config:
+    """Three, five or seven voters, some with groups and weights, some with an observer."""
+    number, observers = rng.choice(SIZES), rng.choice((0, 0, 0, 1))
+    voters = range(1, number + 1)
+    grouped = number > 3 and rng.random() < 0.3
+    return Config(
+        voters=frozenset(voters),
+        observers=frozenset(range(number + 1, number + observers + 1)),
+        weights={s: rng.choice((1, 1, 2)) if s > 1 else rng.choice((0, 1)) for s in voters} if grouped else {},
+        groups={s: s % 3 for s in voters} if grouped else {},
+    )
+
+
+def _reconfigure(e: Ensemble) -> None:
+    """A member is added, removed, or given or denied its vote; the ensemble may die before it is committed."""
+    leader = e.leading
+    if not e.reconfigures or leader is None or e.servers[leader].paused or e.servers[leader].disk.seen != e.servers[leader].disk.config:
+        return
+    now = e.config
+    sid = e.rng.choice(sorted(e.servers))
+    voters = now.voters ^ {sid}
+    if len(voters) < 2:
+        return
+    watching = (now.observers - voters) | ({sid} - voters if e.rng.random() < 0.5 else frozenset())
+    e.reconfig(Config(voters=voters, observers=watching))
+    if e.rng.random() < 0.8:
+        _calm(e)
+
+
+def _calm(e: Ensemble) -> None:
+    """Everybody who can handles what was sent."""
+    for _ in range(3):
+        for sid, server in e.servers.items():
+            if server.up and not server.paused:
+                e.flush(sid)
+                for _ in range(len(server.inbox)):
+                    e.deliver(sid)
 
 
 def _elect(e: Ensemble) -> None:
@@ -47,13 +98,20 @@ def _elect(e: Ensemble) -> None:
         voters = [
             s for s, server in e.servers.items() if server.up and not server.paused and server.state == "LOOKING" and not server.observer
         ]
-        if not e.config.is_quorum(voters):
-            break
         e.rng.shuffle(voters)
+        needed = next((n for n in range(1, len(voters) + 1) if _enough(e, voters[:n])), None)
+        if needed is None:
+            break
         e.young.clear()
-        need = len(e.config.voters) // 2 + 1
-        e.elect(voters[: e.rng.randint(need, len(voters))])
+        chosen = voters[: e.rng.randint(needed, len(voters))]
+        e.elect(chosen if _enough(e, chosen) else voters[:needed])
     _join(e)
+
+
+def _enough(e: Ensemble, voters: list[int]) -> bool:
+    """Would they elect somebody who counts them as a quorum?"""
+    standing = e.eligible(e.servers[s] for s in voters)
+    return bool(standing) and e.quorum(max(standing, key=lambda s: Vote(s.disk.current or 0, s.last, s.sid)).sid, voters)
 
 
 def _join(e: Ensemble) -> None:
@@ -160,10 +218,11 @@ def _betray(e: Ensemble) -> None:
     if e.losses or leader is None or e.servers[leader].paused:
         return
     synced = [s.sid for s in e.followers() if not s.observer and not s.paused]
-    need = len(e.config.voters) // 2
-    if len(synced) < need:
+    e.rng.shuffle(synced)
+    need = next((n for n in range(len(synced) + 1) if e.quorum(leader, [leader, *synced[:n]])), None)
+    if not need:
         return
-    holders = e.rng.sample(synced, need)
+    holders = synced[:need]
     for _ in range(e.rng.randint(1, 5)):
         e.write()
         for sid in (leader, *holders):
@@ -182,7 +241,9 @@ def _betray(e: Ensemble) -> None:
         else:
             e.servers[sid].paused = False
             e.leave(sid)
-    e.elect([s for s in sorted(e.config.voters) if e.servers[s].up and e.servers[s].state == "LOOKING"])
+    standing = [s for s in sorted(e.config.voters) if e.servers[s].up and e.servers[s].state == "LOOKING" and not e.servers[s].observer]
+    if _enough(e, standing):
+        e.elect(standing)
     if e.rng.random() < 0.5:
         _work(e)
 

@@ -46,6 +46,9 @@ class Disk:
     snaps: list[Snap] = field(default_factory=list)
     current: int | None = None
     accepted: int | None = None
+    config: int = 0
+    """Number of the configuration in force (the dynamic file), and of the last one proposed (its ``.next``)."""
+    seen: int = 0
 
     def copied(self) -> Disk:
         """A copy from this moment."""
@@ -111,6 +114,10 @@ class Server:
     unlogged: list[Txn] = field(default_factory=list)
     """Received in the sync, to be logged and applied once UPTODATE has come."""
     round: int = 0
+    kept_in_memory: int = 500
+    """Length of the committed log (ZKDatabase.commitLogCount)."""
+    late: list[Txn] = field(default_factory=list)
+    """Handed to a sync thread that nobody waited for, to be written after the next synchronization (ZOOKEEPER-4712)."""
 
     @property
     def old(self) -> bool:
@@ -128,6 +135,8 @@ class Server:
         if not self.disk.snaps and not self.disk.files:
             self.disk.snaps.append(Snap(0, ()))
         self.history, self.last, self.committed_log = self.disk.load()
+        self.committed_log = self.committed_log[-self.kept_in_memory :]
+        self.late = []
         self.fresh_log, self.pending, self.queue, self.awaiting, self.unlogged = True, [], [], [], []
         self.inbox.clear()
 
@@ -149,12 +158,16 @@ class Server:
         """Apply a committed transaction to memory."""
         self.history += (txn,)
         self.last = txn.zxid
-        self.committed_log.append(txn)
+        self.committed_log = [*self.committed_log, txn][-self.kept_in_memory :]
 
-    def look(self) -> None:
-        """Back to LOOKING in the same process: the database is kept and fast-forwarded with the log (ZOOKEEPER-2845)."""
-        for txn in self.queue:
+    def look(self, *, drained: bool = True) -> None:
+        """Back to LOOKING in the same process: the database is kept and fast-forwarded with the log (ZOOKEEPER-2845).
+
+        Not ``drained``: the sync thread still has records to write when that happens (ZOOKEEPER-4712).
+        """
+        for txn in self.queue if drained else []:
             self.log(txn)
+        self.late = [] if drained else self.queue
         self.queue, self.pending, self.awaiting, self.unlogged = [], [], [], []
         self.inbox.clear()
         every = [t for f in self.disk.files for t in f.records]

@@ -151,7 +151,8 @@ def _numbered(elections: Iterable[Election]) -> list[Election]:
         for (_, one), (_, other) in pairwise(sorted(lane, key=lambda entry: entry[0])):
             behind[one].append(other)
             before[other] += 1
-    heap = [(_start(e), i, e) for i, e in enumerate(before) if not before[e]]
+    turn = {election: number for number, election in enumerate(before)}  # without stamps they are alike otherwise
+    heap = [(_start(e), turn[e], e) for e in before if not before[e]]
     heapify(heap)
     found: list[Election] = []
     while heap:
@@ -160,7 +161,7 @@ def _numbered(elections: Iterable[Election]) -> list[Election]:
         for other in behind[first]:
             before[other] -= 1
             if not before[other]:
-                heappush(heap, (_start(other), len(found) + len(before), other))
+                heappush(heap, (_start(other), turn[other], other))
     found += sorted((e for e, n in before.items() if n), key=_start)  # stamps cannot order what the logs tie in a circle
     for number, election in enumerate(found, 1):
         election.number = number
