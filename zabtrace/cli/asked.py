@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -54,30 +54,39 @@ class Asked:
         if not self.quiet:
             sys.stderr.write(f"zabtrace: {text}\n")
 
-    def trace(self, *, lines: bool = True) -> Trace:
-        """Read the evidence; without ``lines`` logs are only counted. Raises NoEvidenceError where nothing readable was named."""
+    def trace(self, *, lines: bool = True, fold: Sequence[int] | None = None) -> Trace:
+        """Read the evidence; without ``lines`` logs are only counted. Raises NoEvidenceError where nothing readable was named.
+
+        With ``fold``, the zxids that are asked for, a long history is folded.
+        """
         from zabtrace.evidence import gather
 
         with self.step("reading the evidence"):
-            return gather(self.evidence, self.before, self.clients, self.timezone, self.log_pattern, lines)
+            return gather(self.evidence, self.before, self.clients, self.timezone, self.log_pattern, lines, fold)
 
-    def history(self) -> History:
+    def history(self, fold: Sequence[int] | None = None) -> History:
         """Read the evidence and replay it."""
         from zabtrace.replay import replay
 
-        trace = self.trace()
+        trace = self.trace(fold=fold)
         with self.step("replaying"):
             return replay(trace)
 
-    def judged(self, since: str | None = None) -> tuple[History, Judgement]:
-        """Read, replay and judge; ``since`` (time, zxid or epoch) is where judging begins."""
+    def judged(self, since: str | None = None, fold: Sequence[int] | None = None) -> tuple[History, Judgement]:
+        """Read, replay and judge; ``since`` (time, zxid or epoch) is where judging begins.
+
+        With ``fold``, the zxids that are asked for, a long history is folded; what did not survive is told one by one all the same.
+        """
         from zabtrace.documents.window import first_zxid_from, point
         from zabtrace.fates import judge
+        from zabtrace.fates.unfold import settled
 
         at = point(since) if since else None
-        history = self.history()
+        if at and fold is not None:
+            fold = None if at.time else (*fold, at.low)  # a time may be that of any record
+        history = self.history(fold)
         with self.step("judging every write"):
-            return history, judge(history, since=first_zxid_from(at, history.trace.txns) if at else None)
+            return settled(history, judge(history, since=first_zxid_from(at, history.trace.txns) if at else None))
 
     def window(self, servers: Any) -> Window:
         """The rows to show; ``servers`` is the trace's frame SERVERS, which ``--server`` may name by label."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zabtrace.cli.asked import TABULAR, Asked, shared
+from zabtrace.cli.long import put_writes
 from zabtrace.cli.output import put, refuse_inside_evidence, write
 from zabtrace.errors import UsageError
 
@@ -47,6 +48,7 @@ def verify(asked: Asked, since: str | None, every: bool, told: str | None, at: s
       zabtrace verify incident/ --since e5 --format junit -o verify.xml
     """
     from zabtrace import zxid
+    from zabtrace.fates import unfold
     from zabtrace.render import answers, junit
 
     if sum(one is not None for one in (told, explain)) > 1:
@@ -57,13 +59,18 @@ def verify(asked: Asked, since: str | None, every: bool, told: str | None, at: s
         refuse_inside_evidence(asked.output, asked)
     number = zxid.parse(explain) if explain else None
     moment = _moment(at, told)
-    history, judgement = asked.judged(since)
+    # a path or a session may be that of any record
+    history, judgement = asked.judged(since, None if told else [number] if number is not None else [])
+    folded = unfold.folds(judgement, every=every)
     if asked.format == "junit":
+        history, judgement = unfold.whole(history, judgement, folded)
         write(asked.output, junit.junit(history, judgement, every))
     elif told is not None:
         put(asked, answers.story(history, judgement, told, moment, top))
     elif number is not None:
         put(asked, answers.argument(history, judgement, number))
+    elif folded:
+        put_writes(asked, history, judgement, asked.window(history.trace.servers), every=every, top=top)
     else:
         put(asked, answers.verify(history, judgement, every=every, top=top, window=asked.window(history.trace.servers)))
     return close(asked, judgement)

@@ -23,14 +23,22 @@ ALIKE = ("fate", "committed", "rule", "acknowledged", "on_disk_of", "absent_from
 Range = tuple[int, int]
 
 
-def settled(history: History, judgement: Judgement, since: int | None) -> tuple[History, Judgement]:
+def settled(history: History, judgement: Judgement) -> tuple[History, Judgement]:
     """The history and its judgement with every write told that did not survive, the first ones where they are too many."""
     opened: list[Range] = []
     while wanted := _uneven(judgement) or _room(history, folds(judgement, every=False), opened):
         opened += wanted
         history = unfolded(history, opened)
-        judgement = judge(history, since)
+        judgement = judge(history, judgement.judged_from)
     return history, judgement
+
+
+def whole(history: History, judgement: Judgement, opened: list[Range]) -> tuple[History, Judgement]:
+    """The history and its judgement with these ranges unfolded, whatever room they need."""
+    if not opened:
+        return history, judgement
+    history = unfolded(history, opened)
+    return history, judge(history, judgement.judged_from)
 
 
 def unfolded(history: History, opened: list[Range]) -> History:
@@ -46,7 +54,7 @@ def folds(judgement: Judgement, *, every: bool) -> list[Range]:
     return [(zxid - skipped, zxid - 1) for zxid, skipped in chosen.select("zxid", "skipped").iter_rows()]
 
 
-def parts(history: History, judgement: Judgement, since: int | None, *, every: bool) -> Iterator[pl.DataFrame]:
+def parts(history: History, judgement: Judgement, *, every: bool) -> Iterator[pl.DataFrame]:
     """schema.WRITES of every write, or of those that did not survive, in the order of their zxids, some at a time."""
     ranges = folds(judgement, every=every)
     done = -1 << 63
@@ -54,7 +62,7 @@ def parts(history: History, judgement: Judgement, since: int | None, *, every: b
         chosen = _room(history, ranges, [])
         ranges = ranges[len(chosen) :]
         # up to the end of the last range, and nothing of what is still folded
-        told = judge(unfolded(history, chosen), since).writes.filter(pl.col("zxid").is_between(done + 1, chosen[-1][1]))
+        told = judge(unfolded(history, chosen), judgement.judged_from).writes.filter(pl.col("zxid").is_between(done + 1, chosen[-1][1]))
         yield told if every else told.filter(pl.col("fate") != "survived")
         done = chosen[-1][1]
     rest = judgement.writes.filter(pl.col("zxid") > done)
