@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +22,10 @@ from zabtrace.replay.history import History
 ZXIDS = tuple(
     column.name
     for column in schema.FIELDS
-    if column.name.endswith("zxid") or column.name in ("min_committed", "max_committed", "last_processed")
+    if re.search(r"zxid(_[23])?\Z", column.name) or column.name in ("min_committed", "max_committed", "last_processed")
 )
-EPOCHS = ("epoch", "peer_epoch", "accepted_epoch")
-PEERS = ("sid", "leader")
+EPOCHS = ("epoch", "epoch_2", "peer_epoch", "accepted_epoch")
+PEERS = ("sid", "sid_2", "leader")
 PLACE = ["server", "source", "line"]
 
 
