@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeAlias
 
 import polars as pl
 
@@ -26,6 +27,8 @@ from zabtrace.logs.text import Block, Oddity, blocks_of_lines
 from zabtrace.logs.times import Clock
 from zabtrace.logs.wrappers import Peeler, find_wrappers
 from zabtrace.source import Source
+
+Span: TypeAlias = tuple[datetime, datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,25 @@ class LogRead:
     """The last ZooKeeper version it prints."""
     speakers: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"origin": pl.String, "sid": pl.Int64}))
     """Per record whom a wrapper names as its printer, and the sid that the record itself shows; both may be null."""
-    zone: str | None = None
-    """The zone its stamps were read in, where it tells that itself or was told; null: UTC assumed."""
+    clock: Clock = field(default_factory=lambda: Clock(None))
+    """What is known of its stamps."""
+    several: bool = False
+    """Do wrappers name several printers?"""
+    span: Span | None = None
+    """When its records were printed: the first one's time, the lowest and the highest; None where not all stamps have a date."""
     remarks: tuple[str, ...] = ()
     """What is odd about it, for the list of sources."""
+
+    @property
+    def zone(self) -> str | None:
+        """The zone its stamps were read in, where it tells that itself or was told; null: UTC assumed."""
+        return self.clock.told
 
 
 @dataclass
 class _Reading:
-    """What is gathered while the blocks go by."""
+    """What is gathered while the batches go by."""
 
-    batch: Batch
     clock: Clock
     account: account.Account = field(default_factory=account.Account)
     frames: list[pl.DataFrame] = field(default_factory=list)
@@ -67,27 +78,24 @@ class _Reading:
     version: str | None = None
     damaged: list[tuple[int, int]] = field(default_factory=list)
     oddities: list[Oddity] = field(default_factory=list)
+    origins: set[str] = field(default_factory=set)
+    spans: list[tuple[int, int, int]] = field(default_factory=list)
+    undated: bool = False
 
-    def add(self, block: Block) -> None:
-        """Take the block's records."""
-        if self.batch.full:
-            following = self.batch.cut()
-            self.finish()
-            self.batch = following
-        self.account.lines += int(block.weights.sum())
-        self.batch.add(block)
-        self.oddities += block.oddities
-
-    def finish(self) -> None:
+    def add(self, batch: Batch) -> None:
         """Match what the batch holds."""
-        told = read_batch(self.batch)
-        self.account.add(told, self.batch.foreign, self.batch.spoiled)
+        told = read_batch(batch)
+        self.account.lines += batch.lines
+        self.account.add(told, batch.foreign, batch.spoiled)
         self.sids += identity.sids(told)
         self.version = identity.version(told) or self.version
-        self.damaged += self.batch.damaged
-        self.oddities += self.batch.oddities
-        self.clock.learn(told, self.batch.gaps)
-        if self.batch.keep:
+        self.damaged += batch.damaged
+        self.oddities += batch.oddities
+        self.origins |= batch.origins
+        self.spans += batch.spans
+        self.undated |= batch.undated
+        self.clock.learn(told, batch.gaps)
+        if batch.keep:
             self.frames.append(told.lines())
             for kind, frame in told.fields().items():
                 self.fields[kind].append(frame)
@@ -102,32 +110,57 @@ def read_log(
     no lines and no fields. Raises UsageError for an unknown layout or zone, or a wrong pattern. Broken content raises nothing: it is
     counted, and a row of ``damage``.
     """
-    clock = Clock(zone)
+    reading = _Reading(Clock(zone))
     if layout is not None and layout not in layouts():
         raise UsageError(f"{layout!r} is no layout. Known are: {', '.join(layouts())}.")
-    peeler: Peeler | None = None
-    reading = _Reading(Batch(Rests(layouts()[layout] if layout else None), keep), clock)
-    for block in blocks_of_lines(source.blocks()):
-        if peeler is None:
-            sample = block.lines["text"].head(SAMPLE).to_list()
-            peeler = Peeler(find_wrappers(sample, pattern))
-            reading.batch.rests.wanted = reading.batch.rests.wanted or _wanted(peeler, sample)
-        for part in peeler.peel(block):
-            reading.add(part)
-    for part in peeler.rest() if peeler is not None else ():
-        reading.add(part)
-    reading.finish()
-    return _assembled(source.name, reading, peeler)
+    batches = Batches(source, layouts()[layout] if layout else None, pattern, keep)
+    for batch in batches:
+        reading.add(batch)
+    return _assembled(source.name, reading, batches.peeler)
 
 
-def _wanted(peeler: Peeler, sample: list[str]) -> Layout | None:
-    return find_layout(peeler.bare(sample))
+def log_parts(source: Source, log: LogRead, pattern: str | None = None) -> Iterator[tuple[pl.DataFrame, dict[str, pl.DataFrame]]]:
+    """``lines`` and ``fields`` of a log that was read without them, batch by batch, with what that reading found out."""
+    clock = replace(log.clock)
+    for batch in Batches(source, None, pattern):
+        told = read_batch(batch)
+        yield schema.conform(schema.LINES, clock.placed(told.lines()), source=source.name), told.fields()
 
 
-def _assembled(name: str, reading: _Reading, peeler: Peeler | None) -> LogRead:
+@dataclass
+class Batches:
+    """The records of a log, as many at a time as are read together."""
+
+    source: Source
+    wanted: Layout | None = None
+    pattern: str | None = None
+    keep: bool = True
+    peeler: Peeler = field(default_factory=lambda: Peeler([]))
+
+    def __iter__(self) -> Iterator[Batch]:
+        batch = Batch(Rests(self.wanted), self.keep)
+        for block in self._blocks(batch):
+            if batch.full:
+                full, batch = batch, batch.cut()
+                yield full
+            batch.add(block)
+        yield batch
+
+    def _blocks(self, first: Batch) -> Iterator[Block]:
+        """The lines without what is wrapped around them; what that is and the layout are told by the first ones."""
+        for number, block in enumerate(blocks_of_lines(self.source.blocks())):
+            if not number:
+                sample = block.lines["text"].head(SAMPLE).to_list()
+                self.peeler = Peeler(find_wrappers(sample, self.pattern))
+                first.rests.wanted = first.rests.wanted or find_layout(self.peeler.bare(sample))
+            yield from self.peeler.peel(block)
+        yield from self.peeler.rest()
+
+
+def _assembled(name: str, reading: _Reading, peeler: Peeler) -> LogRead:
     counted, clock = reading.account, reading.clock
     unlaid = [account.NO_LAYOUT] if counted.lines and not counted.layouts else []
-    if peeler is not None and peeler.utc:
+    if peeler.utc:
         clock.utc = True
     lines = clock.placed(pl.concat(reading.frames)) if reading.frames else pl.DataFrame(schema={"line": pl.Int64, **_NO_RECORD})
     return LogRead(
@@ -139,7 +172,9 @@ def _assembled(name: str, reading: _Reading, peeler: Peeler | None) -> LogRead:
         sids=reading.sids,
         version=reading.version,
         speakers=lines.select("origin", "sid"),
-        zone=clock.told,
+        clock=clock,
+        several=len(reading.origins) > 1,
+        span=None if reading.undated else _span(reading.spans, clock),
         remarks=(*clock.remarks, *_changes(counted.layouts)),
     )
 
@@ -147,10 +182,20 @@ def _assembled(name: str, reading: _Reading, peeler: Peeler | None) -> LogRead:
 _NO_RECORD = {"origin": pl.String, "sid": pl.Int64}
 
 
-def _layout(found: Counter[str], peeler: Peeler | None) -> str | None:
+def _span(spans: list[tuple[int, int, int]], clock: Clock) -> Span | None:
+    if not spans:
+        return None
+    stamps = pl.DataFrame(
+        {"time": [spans[0][0], min(span[1] for span in spans), max(span[2] for span in spans)], "dated": True, "outer": 0}
+    )
+    times = clock.placed(stamps)["time"].to_list()
+    return None if None in times else (times[0], times[1], times[2])
+
+
+def _layout(found: Counter[str], peeler: Peeler) -> str | None:
     if not found:
         return None
-    wrapped = [step.name for step in peeler.steps] if peeler is not None else []
+    wrapped = [step.name for step in peeler.steps]
     main = found.most_common(1)[0][0]
     return " > ".join([*wrapped, *([main] if main not in wrapped else [])])
 

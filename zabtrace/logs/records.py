@@ -54,6 +54,13 @@ class Batch:
     """Of the records that are no longer in ``parts``."""
     gaps: list[float] = field(default_factory=list)
     """By how much the stamps of a wrapper differ from the records', one figure per block, in ms."""
+    spans: list[tuple[int, int, int]] = field(default_factory=list)
+    """Of each block the first, the lowest and the highest stamp, as printed; empty where one has no date."""
+    undated: bool = False
+    origins: set[str] = field(default_factory=set)
+    """Whom a wrapper names as printers."""
+    lines: int = 0
+    """Physical lines."""
     rows: int = 0
     foreign: int = 0
     damaged: list[tuple[int, int]] = field(default_factory=list)
@@ -82,6 +89,9 @@ class Batch:
             self.add(moved)
             return
         self._take(block, found, codes, valid)
+        self.lines += int(block.weights.sum())
+        self.oddities += block.oddities
+        self.origins.update(block.origins.drop_nulls().unique() if block.origins is not None else ())
         self._continue(block, rows, lines, np.where(classes == SPLICED, DAMAGED, classes), found.rows[valid])
 
     def _stamped(self, block: Block) -> Stamped:
@@ -115,7 +125,7 @@ class Batch:
         outer = block.outer[rows] if block.outer is not None else None
         trace = np.full(len(rows), NO_TRACE, np.uint32)
         part = Part(block.numbers[rows], found.times[valid], codes[valid], block.weights[rows], trace, found.dated[valid], origin, outer)
-        self._compare(part)
+        self._note_times(part)
         if not self.keep:
             self.count()
         self.parts.append(part)
@@ -123,8 +133,11 @@ class Batch:
         at = np.flatnonzero(valid)[-1:]
         self._last_rest = block.text(found.rests[at], block.ends[found.rows[at]])[0]
 
-    def _compare(self, part: Part) -> None:
-        """Note how far a wrapper's stamps are from those of the records."""
+    def _note_times(self, part: Part) -> None:
+        """Note when the records were printed, and how far a wrapper's stamps are from theirs."""
+        self.undated |= not part.dated.all()
+        if len(times := part.time[part.time != NO_TIME]):
+            self.spans.append((int(times[0]), int(times.min()), int(times.max())))
         if part.outer is not None:
             both = (part.outer > 0) & (part.time != NO_TIME) & part.dated
             if both.any():
