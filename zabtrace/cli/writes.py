@@ -32,7 +32,7 @@ def txns(asked: Asked, path: str | None, session: str | None, op: tuple[str, ...
       zabtrace txns incident/ --server 1 --path /app/config --format text
       zabtrace txns incident/ --session 0x300001b95500000 --op error --op closeSession
     """
-    from zabtrace.render import records, txntext
+    from zabtrace.render import records
 
     znode.check_target(asked)
     chosen = records.Chosen(path, _session(session), _ops(op))
@@ -43,6 +43,8 @@ def txns(asked: Asked, path: str | None, session: str | None, op: tuple[str, ...
     if asked.format != "text":
         put(asked, records.txns(trace, window, chosen))
         return 0
+    from zabtrace.render import txntext
+
     shown = records.narrowed(trace, window, chosen)
     if shown.height < trace.txns.height:
         asked.note(f"{trace.txns.height - shown.height} records are hidden by what was asked for.")

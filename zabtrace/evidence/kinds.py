@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from zabtrace.clients import looks_like_history
-from zabtrace.logs import looks_like_log
 from zabtrace.records import sniff
 from zabtrace.records.frames import name_zxid
 from zabtrace.source import Source
@@ -76,7 +75,8 @@ class Kind:
 
 AUDIT_LINE = re.compile(r"^.*AuditLogger: .*\boperation=\w+.*\bresult=\w+\s*$", re.MULTILINE)
 TXN_DUMP_LINE = re.compile(
-    r"^(ZooKeeper Transactional Log File with dbid |(CRC (ERROR|FIXED) - )?[0-9][^=\n]{5,70} session 0x[0-9a-f]+ cxid 0x[0-9a-f]+ zxid 0x[0-9a-f]+ \w)",
+    r"^(ZooKeeper Transactional Log File with dbid "
+    r"|(CRC (ERROR|FIXED) - )?[0-9][^=\n]{5,70} session 0x[0-9a-f]+ cxid 0x[0-9a-f]+ zxid 0x[0-9a-f]+ \w)",
     re.MULTILINE,
 )
 SNAPSHOT_DUMP_LINE = re.compile(r"^ZNode Details \(count=\d+\):\s*$|\A\s*\[1,0,\{\"progname\":\"SnapshotFormatter", re.MULTILINE)
@@ -126,6 +126,8 @@ def _by_name(prefix: str) -> Callable[[Probe], str | None]:
 
 
 def _server_log(probe: Probe) -> str | None:
+    from zabtrace.logs import looks_like_log  # here: data alone need none of it
+
     layout = looks_like_log(probe.head, probe.pattern) if probe.head else None
     return f"records in layout {layout}" if layout else None
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from zabtrace.evidence.entry import Entry, one_sid
-from zabtrace.logs import LogRead, is_foreign_line
+
+if TYPE_CHECKING:  # data alone need none of it
+    from zabtrace.logs import LogRead
 
 COUNTED = ("understood", "unknown", "foreign")
 
@@ -84,6 +86,8 @@ def part_of(log: LogRead, name: str) -> LogRead:
 
 def _summary(lines: pl.DataFrame) -> dict[str, Any]:
     """The account of these records alone."""
+    from zabtrace.logs import is_foreign_line
+
     size = pl.col("continued") + 1
     table = lines.select("level", size.alias("size"), known=pl.col("kind").is_not_null(), foreign=is_foreign_line())
     parts = {

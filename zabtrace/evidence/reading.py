@@ -13,14 +13,12 @@ from typing import Any
 
 from zabtrace import schema
 from zabtrace.clients import read_clients
-from zabtrace.config import read_config
 from zabtrace.evidence import kinds
 from zabtrace.evidence.arguments import CLIENTS, File
 from zabtrace.evidence.entry import Entry, one_sid
 from zabtrace.evidence.mixed import part_of
 from zabtrace.evidence.repeats import without_repeats
 from zabtrace.evidence.zones import Zones
-from zabtrace.logs import read_log
 from zabtrace.records import TxnLogRead, read_snapshot, read_txn_log
 from zabtrace.records.outline import Library, outline
 
@@ -94,6 +92,8 @@ def _read_text(entry: Entry, zones: Zones) -> None:
     if entry.kind == kinds.SERVER_LOG and not entry.repeated:
         _read_log(entry, zones)
     elif entry.kind in (kinds.CONFIG, kinds.DYNAMIC_CONFIG):
+        from zabtrace.config import read_config
+
         entry.config = read_config(entry.source)
     elif entry.kind == kinds.CLIENT_HISTORY:
         entry.clients = read_clients(entry.source)
@@ -106,6 +106,8 @@ def _read_text(entry: Entry, zones: Zones) -> None:
 
 
 def _read_log(entry: Entry, zones: Zones) -> None:
+    from zabtrace.logs import read_log
+
     entry.zone = zones.of(entry)
     entry.log = read_log(entry.source, entry.zone, pattern=zones.pattern, keep=zones.keep)
     entry.notes.extend(note for note in entry.log.remarks if note not in entry.notes)

@@ -43,11 +43,14 @@ def _telling(entry: Entry) -> TxnLogRead:
 
 
 def records(entries: list[Entry], head: Trace) -> Iterator[Trace]:
-    """``head``, and it with the records of each part of each log in turn; behind the last part of a log with what is damaged in it."""
+    """``head``, and it with the records of each part of each log in turn; behind the last part of a log with what is damaged in it.
+
+    ``payload_hash`` is null: nothing that is listed needs it.
+    """
     yield head
     for entry in entries:
         if entry.kind == TXN_LOG:
-            log = TxnLog(entry.source)
+            log = TxnLog(entry.source, hashed=False)
             for part in log:
                 yield replace(head, txns=_placed(schema.TXNS, part.txns, entry), ops=_placed(schema.TXN_OPS, part.ops, entry))
             yield replace(head, damage=_placed(schema.DAMAGE, log.damage(), entry))

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from zabtrace.errors import UsageError
 from zabtrace.evidence.entry import Entry
-from zabtrace.logs import check_pattern
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ class Zones:
 def parse(options: Sequence[str], pattern: str | None = None, keep: bool = True) -> Zones:
     """Read the options. Raises UsageError for a zone that is none, or a wrong pattern."""
     if pattern is not None:
+        from zabtrace.logs import check_pattern
+
         check_pattern(pattern)
     default, named = None, {}
     for option in options:

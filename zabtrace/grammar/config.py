@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedInput
+if TYPE_CHECKING:
+    from lark import Lark, Token, Tree
+    from lark.exceptions import UnexpectedInput
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class ConfigLineError(ValueError):
 
 @cache
 def _parser() -> Lark:
+    from lark import Lark
+
     return Lark(files("zabtrace.grammars").joinpath("config.lark").read_text("utf-8"), start="line", parser="lalr")
 
 
@@ -64,6 +68,8 @@ def parse_line(text: str) -> Line:
     >>> parse_line("server.4=zk4:2888:3888:observer;2181")
     Member(sid=4, host='zk4', quorum_port=2888, election_port=3888, role='observer')
     """
+    from lark.exceptions import UnexpectedInput
+
     try:
         tree = _parser().parse(text.strip(" \t\f\r\n"))
     except UnexpectedInput as error:
@@ -79,10 +85,14 @@ def _expected(error: UnexpectedInput) -> list[str]:
 
 
 def _tokens(tree: Tree[Token], kind: str) -> list[str]:
+    from lark import Token
+
     return [str(child) for child in tree.children if isinstance(child, Token) and child.type == kind]
 
 
 def _member(tree: Tree[Token]) -> Member:
+    from lark import Tree
+
     address = next(child for child in tree.children if isinstance(child, Tree))
     ports = [int(port) for port in _tokens(address, "PORT")] + [None]
     roles = [role.lower() for part in tree.iter_subtrees() for role in _tokens(part, "ROLE")]
