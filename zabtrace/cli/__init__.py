@@ -16,6 +16,7 @@ from zabtrace.cli.check import check
 from zabtrace.cli.commands import zabtrace
 from zabtrace.cli.incidents import incidents
 from zabtrace.cli.salvaging import collect, salvage
+from zabtrace.cli.simulating import simulate
 from zabtrace.cli.texts import events, explain, grammar
 from zabtrace.cli.trees import diff, top, tree
 from zabtrace.cli.writes import history, sessions, txns
@@ -30,6 +31,7 @@ for _command in (txns, tree, history, sessions, top, diff, events, explain, gram
     zabtrace.add_command(_command)
 zabtrace.add_command(salvage)
 zabtrace.add_command(collect)
+zabtrace.add_command(simulate)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

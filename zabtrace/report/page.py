@@ -59,7 +59,7 @@ def html(content: Content) -> str:
             sections=content.sections,
             style=Markup(file(STYLE)),  # noqa: S704  # our own file
             scripts=[Markup(script) for script in scripts],  # noqa: S704  # our own files and plotly's
-            policy=_policy(scripts),
+            policy=policy(scripts),
             figures={name: Markup(text) for name, text in figures.items()},  # noqa: S704  # has no < left
             jumps=incidents,
             incident_block=block(incidents),
@@ -108,7 +108,7 @@ def units(writes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _policy(scripts: Iterable[str]) -> str:
+def policy(scripts: Iterable[str]) -> str:
     """The content security policy: no network, no script but these."""
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts)
     return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
