@@ -92,15 +92,22 @@ def _of_history(asked: Asked, name: str) -> int:
 
 @zabtrace.command()
 @shared(*TABULAR, filters=True)
-def elections(asked: Asked) -> int:
+@click.option("--steps", is_flag=True, help="Tell what each server did with each notification, and which rule made it.")
+def elections(asked: Asked, steps: bool) -> int:
     """List election rounds with their votes, and say why each winner won.
 
     \b
     Examples:
       zabtrace elections incident/
+      zabtrace elections incident/ --steps --server 2
       zabtrace elections incident/ --format json --from 2026-11-21T00:09:54Z
     """
-    return _of_history(asked, "elections")
+    from zabtrace.render import answers
+
+    _check_target(asked)
+    history = asked.history()
+    put(asked, answers.elections(history, asked.window(history.trace.servers), steps=steps))
+    return 0
 
 
 @zabtrace.command()

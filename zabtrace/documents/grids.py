@@ -29,6 +29,7 @@ COLUMNS = {
     "ranges": _columns("fate, server, from, to, count, committed, why, shown by=shown_by"),
     "clients": _columns("place, op, path, outcome, zxid, why"),
     "elections": _columns("id, kind, round, start, ms=duration_ms, leader, epoch, decided by=decided_by, quorum, servers, votes=seen, why"),
+    "steps": _columns("time, from, state, round, voted for=voted_for, did, forced by=forced, shown by=place"),
     "votes": _columns("time, server, state, round, voted for=voted_for, zxid, peer epoch=peer_epoch, seen by=seen_by, shown by=place"),
     "unavailable": _columns("from, to, ms, clock of=clock, why"),
     "epochs": _columns(
@@ -62,6 +63,8 @@ TOLD = {
     "writes": ("why", "rule", "settled_by", "shown_by"),
     "ranges": ("why", "shown_by"),
     "elections": ("why",),
+    "unavailable": ("why",),
+    "steps": ("place",),
     "epochs": ("rolls_over", "ended_by"),
     "syncs": ("why", "place"),
     "phases": ("why",),

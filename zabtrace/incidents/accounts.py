@@ -168,7 +168,7 @@ def _account(scene: Scene, election: Election, looking: Interval, lines: _Lines)
     candidate = None if after is None else after.server if after.role == "LEADING" else after.leader if after.learns else None
     stood = driven.stood_for(candidate) if candidate is not None else None
     if stood is not None:
-        account.quorum_at, account.quorum_line = scene.noticed.times[stood.row], _place(scene, stood)
+        account.quorum_at, account.quorum_line = _since(looking, scene.noticed.times[stood.row]), _place(scene, stood)
     failed = lines.failed.get(looking.index, ())
     account.logged_ms = lines.took.get(after.index) if after is not None else None
     account.took_longer = [row["ms"] for row in lines.waits.get(looking.index, ()) if row["ms"] is not None]
@@ -177,6 +177,11 @@ def _account(scene: Scene, election: Election, looking: Interval, lines: _Lines)
     account.tallies = lines.tallies.get(looking.index, [])
     account.why_none = why_none(scene, account, driven, Counter(row["kind"] for row in lines.ignored.get(looking.index, ())))
     return account
+
+
+def _since(looking: Interval, time: datetime | None) -> datetime | None:
+    """What arrived before a server was LOOKING waits in its queue until it is."""
+    return max(time, looking.start) if time is not None and looking.start is not None else time
 
 
 def _sids(rows: Any) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from zabtrace.documents.window import Window
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import Judgement
 from zabtrace.predict import Prediction
-from zabtrace.render import records, screens, stories
+from zabtrace.render import accounts, records, screens, stories
 from zabtrace.render.views import View
 from zabtrace.replay.history import History
 from zabtrace.stories import story as tell
@@ -40,10 +40,11 @@ def argument(history: History, judgement: Judgement, number: int) -> View:
     return View(document, "writes", stories.explained(document), judgement.writes.filter(pl.col("zxid") == number))
 
 
-def elections(history: History, window: Window) -> View:
-    """Election rounds."""
+def elections(history: History, window: Window, *, steps: bool = False) -> View:
+    """Election rounds; with ``steps`` also what each server did with each notification."""
     document = detailed(documents.elections(history, window), history)
-    return View(document, "elections", screens.elections(document), window.narrow(history.elections))
+    blocks = [*screens.elections(document), *(accounts.steps(document) if steps else [])]
+    return View(document, "elections", blocks, window.narrow(history.elections))
 
 
 def epochs(history: History, window: Window) -> View:
