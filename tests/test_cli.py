@@ -39,6 +39,7 @@ def given(monkeypatch, tmp_path):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(zabtrace.evidence, "gather", lambda *arguments, **options: incident.trace())
+    monkeypatch.setattr(zabtrace.evidence, "lines", lambda *arguments: (incident.trace(), iter([incident.trace()])))
     monkeypatch.setattr(zabtrace.replay, "replay", lambda trace: incident.history())
     monkeypatch.setattr(zabtrace.fates, "judge", judge)
     monkeypatch.setattr(zabtrace.predict, "predict", lambda history, start=None: incident.prediction())

@@ -14,7 +14,7 @@ import pytest
 from zabtrace import documents, schema, wording
 from zabtrace.documents.window import Point, Window, first_zxid_from, point, sids
 from zabtrace.errors import UsageError
-from zabtrace.render import answers, lanes, records, screen, summary, views
+from zabtrace.render import answers, lanes, lines, records, screen, summary, views
 
 ALL = Window()
 
@@ -177,7 +177,7 @@ def test_event_summary_tells_lines_per_source_and_level_and_adds_them_up(history
 
 
 def test_unknown_messages_are_counted_by_logger_and_shape(history):
-    view = records.unknown(history.trace, ALL)
+    view = lines.unknown(lines.Chosen([history.trace, history.trace.__class__()], lambda part: part.lines), history.trace)
     (row,) = view.document["unknown"]
     assert (row["count"], row["logger"], row["shape"], row["line"]) == (2, "Odd", "[myid:#] # things at # \x1b[#m", 2)
 

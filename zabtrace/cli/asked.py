@@ -64,6 +64,13 @@ class Asked:
         with self.step("reading the evidence"):
             return gather(self.evidence, self.before, self.clients, self.timezone, self.log_pattern, lines, fold)
 
+    def lines(self) -> tuple[Trace, Iterator[Trace]]:
+        """The servers, and the lines of their logs, part by part. Raises NoEvidenceError where nothing readable was named."""
+        from zabtrace import evidence
+
+        with self.step("reading the evidence"):
+            return evidence.lines(self.evidence, self.before, self.timezone, self.log_pattern)
+
     def history(self, fold: Sequence[int] | None = None) -> History:
         """Read the evidence and replay it."""
         from zabtrace.replay import replay

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from zabtrace.cli.asked import TABULAR, Asked, shared
-from zabtrace.cli.output import put, refuse_inside_evidence, write
+from zabtrace.cli.output import STREAMED, put, put_parts, refuse_inside_evidence, write
 from zabtrace.errors import UsageError
+
+if TYPE_CHECKING:
+    from zabtrace.documents.texts import Wanted
 
 
 @click.command()
@@ -37,27 +43,55 @@ def events(
       zabtrace events incident/ --epoch e2 --peer 3
       zabtrace events zookeeper.log --log-pattern "%d{ISO8601} %-5p [%t] %c{2}: %m%n"
     """
-    from zabtrace.documents.texts import Wanted
-    from zabtrace.render import answers, texts
-
     if counted + unknown + raw > 1:
         raise UsageError("--summary, --unknown and --raw are different answers: give one of them.")
     if asked.output is not None:
         refuse_inside_evidence(asked.output, asked)
-    wanted = Wanted(_kinds(kind), peer, _zxid(number), _epoch(epoch), _zxid(session))
-    trace = asked.trace(lines=not counted)
-    window = asked.window(trace.servers)
-    if counted or unknown:
-        put(asked, answers.TRACE["summary" if counted else "unknown"](trace, window))
-        return 0
-    chosen = texts.chosen(trace, window, wanted)
-    if raw:
-        from zabtrace.evidence.originals import originals
+    if counted:
+        _count(asked)
+    elif unknown:
+        _list_unknown(asked)
+    else:
+        from zabtrace.documents.texts import Wanted
 
-        write(asked.output, originals(asked.evidence, chosen.select("source", "line", "continued")))
-        return 0
-    put(asked, texts.events(trace, chosen))
+        _list(asked, Wanted(_kinds(kind), peer, _zxid(number), _epoch(epoch), _zxid(session)), raw)
     return 0
+
+
+def _count(asked: Asked) -> None:
+    from zabtrace.render import lines
+
+    trace = asked.trace(lines=False)
+    put(asked, lines.summary(trace, asked.window(trace.servers)))
+
+
+def _list_unknown(asked: Asked) -> None:
+    from zabtrace.render import lines
+
+    head, parts = asked.lines()
+    window = asked.window(head.servers)
+    unread = (replace(part, lines=part.lines.filter(part.lines["kind"].is_null())) for part in parts)
+    put(asked, lines.unknown(lines.Chosen(unread, lambda part: window.narrow(part.lines)), head))
+
+
+def _list(asked: Asked, wanted: Wanted, raw: bool) -> None:
+    """Part by part, so that logs of any size need little memory."""
+    from zabtrace.render import lines
+
+    head, parts = asked.lines()
+    window = asked.window(head.servers)
+    chosen = lines.Chosen(parts, lambda part: wanted.narrow(part, window.narrow(part.lines)))
+    if raw:
+        from zabtrace.evidence.originals import originals, runs
+
+        write(asked.output, originals(asked.evidence, runs(frame.select("source", "line", "continued") for frame in chosen)))
+        return
+    if asked.format in STREAMED:
+        put_parts(asked, (lines.part(frame, head) for frame in chain([head.lines.clear()], chosen)))
+    else:
+        put(asked, lines.listing(chosen, head))
+    if chosen.hidden:
+        asked.note(f"{chosen.hidden} rows are hidden by --server, --from, --to or what else was asked for.")
 
 
 def _kinds(written: tuple[str, ...]) -> tuple[str, ...]:

@@ -234,6 +234,17 @@ def unknown_shapes(lines: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.col("message").str.replace_all(NUMBERS, "#").alias("shape"))
         .group_by("logger", "shape", maintain_order=True)
         .agg(pl.len().alias("count"), pl.col("level", "source", "line", "message").first())
-        .sort("count", descending=True, maintain_order=True)
-        .select("count", "level", "logger", "shape", "source", "line", "message")
+        .pipe(_most_first)
+    )
+
+
+def united_shapes(counted: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """What ``unknown_shapes`` counted in several parts, as one."""
+    firsts = pl.col("level", "source", "line", "message").first()
+    return pl.concat(counted).group_by("logger", "shape", maintain_order=True).agg(pl.col("count").sum(), firsts).pipe(_most_first)
+
+
+def _most_first(counted: pl.DataFrame) -> pl.DataFrame:
+    return counted.sort("count", descending=True, maintain_order=True).select(
+        "count", "level", "logger", "shape", "source", "line", "message"
     )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from zabtrace.evidence.trace import Trace
 
-__all__ = ["gather", "output_inside_evidence", "records", "znodes", "znodes_by_snapshot"]
+__all__ = ["gather", "lines", "output_inside_evidence", "records", "znodes", "znodes_by_snapshot"]
 
 # The readers are imported when evidence is read, so that 'zabtrace --help' need not wait for them.
 
@@ -46,6 +46,15 @@ def records(
 
     head, entries = gathering.stream(arguments, before, timezone, log_pattern)
     return head, streams.records(entries, head)
+
+
+def lines(
+    arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = (), log_pattern: str | None = None
+) -> tuple[Trace, Iterator[Trace]]:
+    """The servers, and the lines of their logs, part by part; see ``batches.lines``."""
+    from zabtrace.evidence import batches
+
+    return batches.lines(arguments, before, timezone, log_pattern)
 
 
 def znodes_by_snapshot(

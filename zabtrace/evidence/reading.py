@@ -9,7 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from zabtrace import schema
 from zabtrace.clients import read_clients
@@ -21,6 +22,9 @@ from zabtrace.evidence.repeats import without_repeats
 from zabtrace.evidence.zones import Zones
 from zabtrace.records import TxnLogRead, read_snapshot, read_txn_log
 from zabtrace.records.outline import Library, outline
+
+if TYPE_CHECKING:
+    from zabtrace.logs import LogRead
 
 WORKERS = 2
 """Files read at the same time: the readers are mostly in polars and numpy, which use the other cores themselves."""
@@ -140,8 +144,13 @@ def _read_outline(entry: Entry, library: Library) -> None:
 
 def in_order(logs: list[Entry]) -> list[Entry]:
     """Logs of one server, oldest first: by their first stamp, never by file times; without a stamp as their names say."""
-    first = {id(entry): entry.log.lines["time"].drop_nulls().head(1).to_list() if entry.log else [] for entry in logs}
+    first = {id(entry): _first(entry.log) if entry.log else [] for entry in logs}
     return sorted(logs, key=lambda entry: (not first[id(entry)], first[id(entry)], -_backup(entry), entry.source.name))
+
+
+def _first(log: LogRead) -> list[datetime]:
+    """Its first time, if it has one."""
+    return [log.span[0]] if log.span is not None else log.lines["time"].drop_nulls().head(1).to_list()
 
 
 def _backup(entry: Entry) -> int:

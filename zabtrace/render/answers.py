@@ -11,10 +11,9 @@ from zabtrace import documents, wording
 from zabtrace.documents import stories as told
 from zabtrace.documents.accounts import detailed
 from zabtrace.documents.window import Window
-from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import Judgement
 from zabtrace.predict import Prediction
-from zabtrace.render import accounts, records, screens, stories
+from zabtrace.render import accounts, screens, stories
 from zabtrace.render.views import View
 from zabtrace.replay.history import History
 from zabtrace.stories import story as tell
@@ -65,16 +64,4 @@ def predict(history: History, prediction: Prediction) -> View:
     return View(document, "starts", screens.predict(document))
 
 
-def events_summary(trace: Trace, window: Window) -> View:
-    """Lines understood and not, per log."""
-    document = documents.events_summary(trace, window)
-    return View(document, "sources", screens.events_summary(document), window.narrow(trace.sources.filter(pl.col("lines").is_not_null())))
-
-
 HISTORY: dict[str, Callable[[History, Window], View]] = {"elections": elections, "epochs": epochs, "syncs": syncs}
-TRACE: dict[str, Callable[[Trace, Window], View]] = {
-    "txns": records.txns,
-    "events": records.events,
-    "unknown": records.unknown,
-    "summary": events_summary,
-}

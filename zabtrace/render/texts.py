@@ -1,34 +1,17 @@
-"""The answers of ``events`` with its filters, ``explain`` and ``grammar``."""
+"""The answers of ``explain`` and ``grammar``."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from zabtrace import wording
-from zabtrace.documents import FORMAT, Document
+from zabtrace.documents import Document
 from zabtrace.documents import texts as documents
-from zabtrace.documents.window import Window
-from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import Judgement
 from zabtrace.logs.explaining import Explained
-from zabtrace.render.columns import Rows
-from zabtrace.render.records import EMPTY, LINES_SHOWN
 from zabtrace.render.screen import Lines, Sentence
 from zabtrace.render.views import View
 from zabtrace.replay.history import History
-
-
-def events(trace: Trace, lines: pl.DataFrame) -> View:
-    """These log lines, in file order per server, and what each was taken for."""
-    names = wording.Names.of(trace.servers)
-    blocks = [Lines(Rows(lines, names).lines(LINES_SHOWN))] if lines.height else [Sentence(EMPTY["events"])]
-    document = {"format": FORMAT, "events": Rows(lines, names), "hidden": trace.lines.height - lines.height}
-    return View(document, "events", blocks, lines)
-
-
-def chosen(trace: Trace, window: Window, wanted: documents.Wanted) -> pl.DataFrame:
-    """The lines that were asked for."""
-    return wanted.narrow(trace, window.narrow(trace.lines))
 
 
 def grammar(words: tuple[str, ...]) -> View:

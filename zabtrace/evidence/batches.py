@@ -1,0 +1,53 @@
+"""Lines of text logs, batch by batch: what is listed of them needs no more memory for larger logs.
+
+Strategy: logs are read twice, first only counted, which tells whose they are and their zone. Logs that can only be told apart record by
+record (of several servers, or printed at the same time and perhaps twice) are read into memory as a whole.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import polars as pl
+
+from zabtrace import schema
+from zabtrace.evidence import gathering
+from zabtrace.evidence.entry import Entry, one_sid
+from zabtrace.evidence.trace import Trace
+from zabtrace.logs import LogRead, log_parts
+
+
+def lines(
+    arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = (), log_pattern: str | None = None
+) -> tuple[Trace, Iterator[Trace]]:
+    """A Trace with SERVERS, and it with lines and fields of each batch in turn, per server oldest first. Raises as ``gather`` does."""
+    head, entries = gathering.stream(arguments, before, timezone, log_pattern)
+    logs: dict[int, list[tuple[LogRead, Entry]]] = defaultdict(list)
+    for entry in entries:
+        if entry.log is not None and entry.server is not None and not entry.repeated:
+            logs[entry.server].append((entry.log, entry))
+    if not all(map(_apart, logs.values())):
+        whole = gathering.gather(arguments, before, (), timezone, log_pattern)
+        return whole, iter([whole])
+    ordered = [found for _, of in sorted(logs.items()) for found in sorted(of, key=lambda found: found[1].order or 0)]
+    return head, (part for log, entry in ordered for part in _parts(head, log, entry, log_pattern))
+
+
+def _apart(logs: list[tuple[LogRead, Entry]]) -> bool:
+    """Is each log of one server, and printed before or after the server's others?"""
+    if any(log.several or (log.sids and one_sid(log.sids) is None) for log, _ in logs):
+        return False
+    spans = [log.span for log, _ in logs]
+    known = sorted((low, high) for span in spans if span is not None for _, low, high in [span])
+    return len(logs) == 1 or (len(known) == len(logs) and all(first[1] <= second[0] for first, second in pairwise(known)))
+
+
+def _parts(head: Trace, log: LogRead, entry: Entry, pattern: str | None) -> Iterator[Trace]:
+    name, server = entry.source.name, entry.server
+    for frame, fields in log_parts(entry.source, log, pattern):
+        place = [pl.lit(server, dtype=pl.Int64).alias("server"), pl.lit(name).alias("source")]
+        placed = {kind: df.select(*place, pl.all().exclude("server", "source")) for kind, df in fields.items()}
+        yield replace(head, lines=schema.conform(schema.LINES, frame, server=server, order=entry.order), fields=placed)
