@@ -1,5 +1,7 @@
 """Fates from small tables: each rule where it holds, and where it must not be applied."""
 
+import polars as pl
+
 from tests.fates_tables import Incident, Line, column, disk, fates, zxid
 from zabtrace.fates import judge
 from zabtrace.replay import replay
@@ -251,3 +253,60 @@ def test_a_server_that_was_sent_a_snapshot_does_not_show_that_nothing_was_before
     disks = {1: disk("2:1-9", "0:0", 2), 2: disk("2:1-9", "0:0", 2), 3: disk("2:7-9", "0:0 2:6", 2)}
     assert Incident(disks).judged().verdict == "undecided"
     assert Incident({**disks, 3: disk("2:1-9", "0:0", 2)}).judged().verdict == "nothing_lost"
+
+
+# ---------------------------------------------------------------- two transactions under one zxid
+def test_a_zxid_that_was_given_out_twice_has_a_row_per_payload() -> None:
+    judged = Incident({1: disk("1:1-5 / 2:1-3", current=2), 2: disk("1:1-5 / 2:1*b", current=2), 3: disk("1:1-5", current=2)}).judged()
+    rows = judged.writes.filter(pl.col("zxid") == zxid("2:1")).select("payload_hash", "path", "on_disk_of", "absent_from").rows()
+    first, second = zxid("2:1") * 100, zxid("2:1") * 100 + ord("b")
+    assert rows == [(first, f"/n{first}", [1], [2, 3]), (second, f"/n{second}", [2], [1, 3])]
+    assert judged.counts["diverged"] == 2
+
+
+def test_an_answer_of_another_session_is_a_transaction_of_its_own() -> None:
+    """The only record of 1:4 is of another session than the one that was answered: the number was given out twice."""
+    judged = Incident({s: disk("1:1-5") for s in (1, 2, 3)}, acked="1:4*b").judged()
+    rows = judged.writes.filter(pl.col("zxid") == zxid("1:4")).select("payload_hash", "fate", "acknowledged", "on_disk_of").rows()
+    recorded, answered = (zxid("1:4") * 100, "diverged", "unknown", [1, 2, 3]), (None, "diverged", "yes", [])
+    assert [row[:2] + row[3:] for row in sorted(rows, key=lambda row: row[0] is None)] == [
+        recorded[:2] + recorded[3:],
+        answered[:2] + answered[3:],
+    ]
+    assert [row[2] for row in rows if row[0] is None] == ["yes"]
+
+
+# ---------------------------------------------------------------- the young tail
+def serving(tops: dict[int, str]) -> dict[int, list[Line]]:
+    """Server 1 leads epoch 1, the others follow it, and all of their logs end there."""
+    lines = {1: [*voted(1, "0:0", 0, 1), line("state_leading", "LEADING", 2)]}
+    for s in (s for s in tops if s != 1):
+        lines[1].append(
+            line("sync_decision", f"Synchronizing with Learner sid: {s}", 3, sid=s, peer_zxid=0, min_committed=0, max_committed=0, last_processed=0)  # noqa: E501
+        )
+        lines[s] = [*voted(s, "0:0", 0, 1), line("state_following", "FOLLOWING", 2), line("learner_diff", "Getting a diff", 3, zxid=0),
+                    line("uptodate", "Learner received UPTODATE message", 5)]  # fmt: skip
+    lines[1].append(line("quorum_supported", "Have quorum of supporters, sids: [[1, 2]]", 4, zxid=zxid("1:0"), sids="[[1, 2]]"))
+    return lines
+
+
+def test_the_tail_of_an_ensemble_that_went_on_while_it_was_copied_is_in_flight() -> None:
+    disks = {1: disk("1:1-9"), 2: disk("1:1-6"), 3: disk("1:1-6")}
+    judged = Incident(disks, lines=serving({1: "", 2: "", 3: ""})).judged()
+    assert (judged.in_flight, judged.counts["undecided"], judged.verdict) == (3, 0, "nothing_lost")
+    assert judged.counts_by_op["create"] == {"survived": 6, "in_flight": 3}
+
+
+def test_the_tail_of_a_dead_leader_is_not_in_flight() -> None:
+    disks = {1: disk("1:1-9"), 2: disk("1:1-6"), 3: disk("1:1-6")}
+    lines = serving({1: "", 2: "", 3: ""})
+    looking = {s: [*lines[s], *voted(s, "1:6", 1, 9)] for s in (2, 3)}
+    for shown in (lines | looking, {}):
+        judged = Incident(disks, lines=shown).judged()
+        assert (judged.in_flight, judged.verdict) == (0, "undecided")
+
+
+def test_an_answered_write_on_few_disks_is_not_in_flight() -> None:
+    disks = {1: disk("1:1-9"), 2: disk("1:1-6"), 3: disk("1:1-6")}
+    judged = Incident(disks, lines=serving({1: "", 2: "", 3: ""}), acked="1:8").judged()
+    assert (judged.in_flight, judged.verdict) == (1, "undecided")

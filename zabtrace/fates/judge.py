@@ -9,8 +9,10 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.fates import answers, labels, ranges, sentences, verdicts
 from zabtrace.fates.case import Case, build_case
+from zabtrace.fates.flight import tail_above
 from zabtrace.fates.judgement import Judgement
 from zabtrace.fates.never import end_of, first_tops
+from zabtrace.fates.twins import one_per_payload
 from zabtrace.replay.history import History
 from zabtrace.zxid import epoch_of
 
@@ -20,7 +22,8 @@ def judge(history: History, since: int | None = None) -> Judgement:
     case = build_case(history, since)
     writes = label(case)
     told = ranges.ranges(case.history, case.cuts, writes, case.ends)
-    outcome = verdicts.verdict(case, writes, told, since)
+    tail = tail_above(case)
+    outcome = verdicts.verdict(case, writes, told, since, tail)
     complete = case.outlook.complete and verdicts.contiguous(case.chains, history.trace.folded, case.epochs)
     return Judgement(
         verdict=outcome.verdict,
@@ -29,6 +32,7 @@ def judge(history: History, since: int | None = None) -> Judgement:
         clients=answers.rows(history, writes, complete),
         folds=history.trace.folded,
         judged_from=since,
+        tail_above=tail,
         message=outcome.message,
         reasons=outcome.reasons,
         servers=tuple(
@@ -78,7 +82,7 @@ def _told(case: Case) -> pl.DataFrame:
 
 # ---------------------------------------------------------------- labels
 def label(case: Case) -> pl.DataFrame:
-    """schema.WRITES for every witnessed zxid."""
+    """schema.WRITES for every witnessed zxid, and for every payload of it."""
     rows = witnesses(case)
     if rows.is_empty():
         return schema.frame(schema.WRITES)
@@ -104,7 +108,7 @@ def label(case: Case) -> pl.DataFrame:
     rows = rows.with_columns(held=pl.col("held") & pl.lit(not unsettled))
     rows = rows.with_columns(doomed=case.outlook.doomed(), never=_never(case, rows))
     rows = rows.with_columns(fate=labels.fate()).with_columns(committed=labels.committed(), at_next_start=labels.at_next_start())
-    return sentences.complete(case, rows)
+    return sentences.complete(case, one_per_payload(case, rows))
 
 
 def _renumbered(case: Case, rows: pl.DataFrame) -> list[int]:

@@ -10,6 +10,7 @@ import polars as pl
 from zabtrace import schema
 
 FATES = ("survived", "recovered", "truncated", "shadowed", "pending", "lost", "diverged", "undecided")
+IN_FLIGHT = "in_flight"
 VERDICTS = ("nothing_lost", "lost", "diverged", "undecided")
 
 
@@ -27,7 +28,8 @@ class Judgement:
     """schema.RANGES: what only text tells."""
     clients: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.CLIENTS))
     """schema.CLIENTS: every write of the client histories."""
-    in_flight: int = 0
+    tail_above: int | None = None
+    """Above this zxid an undecided write was in flight while the disks were copied (``flight``)."""
     judged_from: int | None = None
     message: str = ""
     """The banner's sentence."""
@@ -37,16 +39,22 @@ class Judgement:
     """Per server in EVIDENCE: server, last_zxid, current_epoch, accepted_epoch (numbers or None)."""
 
     @property
+    def in_flight(self) -> int:
+        """Writes that were in flight; they are not among the undecided ones of ``counts``."""
+        return counted(self.writes, self.folds, self.tail_above).get(IN_FLIGHT, 0)
+
+    @property
     def counts(self) -> dict[str, int]:
         """Writes per fate, all fates named."""
-        found = counted(self.writes, self.folds)
+        found = counted(self.writes, self.folds, self.tail_above)
         return {fate: found.get(fate, 0) for fate in FATES}
 
     @property
     def counts_by_op(self) -> dict[str, dict[str, int]]:
-        """Writes per operation and fate; fates that do not occur are left out."""
-        listed = self.writes.group_by("op", "fate").agg(count=pl.len().cast(pl.Int64))
-        behind = self.folds.join(self.writes.select("zxid", "fate"), on="zxid").explode("ops").unnest("ops")
+        """Writes per operation and fate, those in flight apart; fates that do not occur are left out."""
+        writes = self.writes.with_columns(fate=told_apart(self.tail_above))
+        listed = writes.group_by("op", "fate").agg(count=pl.len().cast(pl.Int64))
+        behind = self.folds.join(writes.select("zxid", "fate").unique("zxid", keep="first"), on="zxid").explode("ops").unnest("ops")
         every = pl.concat([listed, behind.select("op", "fate", "count")]).group_by("op", "fate").agg(pl.col("count").sum())
         found: dict[str, dict[str, int]] = {}
         for op, fate, n in every.sort("op", "fate", nulls_last=True).iter_rows():
@@ -54,7 +62,15 @@ class Judgement:
         return found
 
 
-def counted(writes: pl.DataFrame, folds: pl.DataFrame) -> dict[str, int]:
-    """Writes per fate: those listed, and those that were left out before them (Trace.folded)."""
-    whole = writes.select("zxid", "fate").join(folds.select("zxid", "skipped"), on="zxid", how="left")
-    return dict(whole.group_by("fate").agg(pl.len() + pl.col("skipped").sum()).iter_rows())
+def told_apart(tail_above: int | None) -> pl.Expr:
+    """The fate, or IN_FLIGHT for an undecided write of the young tail that nobody was answered for."""
+    young = pl.lit(False) if tail_above is None else (pl.col("zxid") > tail_above) & (pl.col("acknowledged") != "yes")
+    return pl.when(young & (pl.col("fate") == "undecided")).then(pl.lit(IN_FLIGHT)).otherwise(pl.col("fate"))
+
+
+def counted(writes: pl.DataFrame, folds: pl.DataFrame, tail_above: int | None = None) -> dict[str, int]:
+    """Writes per fate: those listed, and those that were left out before them (Trace.folded); those in flight apart."""
+    rows = writes.select("zxid", fate=told_apart(tail_above))
+    listed = rows.group_by("fate").agg(count=pl.len().cast(pl.Int64))
+    behind = rows.unique("zxid", keep="first").join(folds.select("zxid", count="skipped"), on="zxid").select("fate", "count")
+    return dict(pl.concat([listed, behind]).group_by("fate").agg(pl.col("count").sum()).iter_rows())

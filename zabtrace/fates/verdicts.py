@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from zabtrace.fates.case import Case
-from zabtrace.fates.judgement import counted
+from zabtrace.fates.judgement import counted, told_apart
 from zabtrace.zxid import counter, epoch_of, make, text
 
 DISCARDED = ("truncated", "shadowed", "pending")
@@ -23,9 +23,10 @@ class Outcome:
     reasons: tuple[str, ...]
 
 
-def verdict(case: Case, writes: pl.DataFrame, told: pl.DataFrame, since: int | None) -> Outcome:
-    """lost, else diverged, else undecided if anything is open, else nothing_lost."""
-    judged = writes if since is None else writes.filter(pl.col("zxid") >= since)
+def verdict(case: Case, writes: pl.DataFrame, told: pl.DataFrame, since: int | None, tail_above: int | None = None) -> Outcome:
+    """lost, else diverged, else undecided if anything is open, else nothing_lost. What was in flight above ``tail_above`` is not open."""
+    apart = writes.with_columns(fate=told_apart(tail_above))
+    judged = apart if since is None else apart.filter(pl.col("zxid") >= since)
     reasons = tuple(_reasons(case, judged, told, since))
     found = counted(judged, case.history.trace.folded)
     name = "lost" if found.get("lost") else "diverged" if found.get("diverged") else "undecided" if reasons else "nothing_lost"
