@@ -15,6 +15,8 @@ import polars as pl
 from zabtrace import wording
 
 SLICE = 20_000
+WIDEST = 200
+"""So wide columns are padded; a longer text, such as a path of a megabyte, pushes only its own row aside."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Rows:
             )
             shown = _plain(texts.select(pl.all().cast(pl.String).fill_null("")))
             longest = shown.select(pl.all().str.len_chars().max()).row(0)
-            widths = {name: max(len(name), size or 0) for name, size in zip(columns, longest, strict=True)}
+            widths = {name: max(len(name), min(size or 0, WIDEST)) for name, size in zip(columns, longest, strict=True)}
             yield "  ".join(name.ljust(widths[name]) for name in columns).rstrip() + "\n"
             padded = pl.concat_str([pl.col(name).str.pad_end(widths[name]) for name in columns], separator="  ").str.strip_chars_end(" ")
             yield "\n".join(shown.select(padded).to_series()) + "\n"

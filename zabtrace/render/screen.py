@@ -13,6 +13,7 @@ from typing import Any
 
 from zabtrace import wording
 from zabtrace.documents.grids import SPARE
+from zabtrace.render.columns import WIDEST
 
 STYLES = {
     "nothing_lost": "bold green", "survived": "green", "recovered": "cyan", "truncated": "yellow", "shadowed": "magenta", "pending": "blue",
@@ -86,7 +87,7 @@ def plain(blocks: Iterable[Block]) -> Iterator[str]:
 def _padded(grid: Grid) -> Iterator[str]:
     cells = [[wording.listed(row.get(key)) for _, key in grid.columns] for row in grid.rows]
     headings = [heading for heading, _ in grid.columns]
-    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    widths = [min(max(map(len, column)), WIDEST) for column in zip(headings, *cells, strict=True)]
     for line in chain([headings], cells):
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
 

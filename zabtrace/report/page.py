@@ -28,6 +28,8 @@ from zabtrace.report.ledger import Ledger
 
 TEMPLATE, STYLE = "page.html.j2", "page.css"
 SCRIPTS = ("theme.js", "panel.js", "tables.js", "timeline.js", "spacetime.js")
+LONGEST = 2000
+"""Characters of one text that the page shows."""
 UNIT = 20
 """So many neighbouring writes at most stand above one sentence: more would not fit on one page of a table."""
 
@@ -89,7 +91,7 @@ def block(value: Any) -> Markup:
 def environment(ledger: Ledger) -> Environment:
     """Templates of ``parts`` and the filters they use."""
     made = Environment(loader=FunctionLoader(file), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters["say"] = wording.listed
+    made.filters["say"] = short
     made.filters["alike"] = units
     made.filters["filled"] = lambda rows, name: grids.filled(name, rows)
     made.filters["place"] = ledger.cite
@@ -97,6 +99,12 @@ def environment(ledger: Ledger) -> Environment:
     made.filters["span"] = lambda zxids: wording.span([int(written, 16) for written in zxids])
     made.filters["rows"] = lambda document_rows, name: grids.rows(name, document_rows)
     return made
+
+
+def short(value: Any) -> str:
+    """Any value as one line of text; of one that would fill screens, such as a path of a megabyte, the beginning and its length."""
+    text = wording.listed(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
 
 
 def units(writes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
