@@ -69,6 +69,12 @@ def read_config(source: Source) -> ConfigRead:
     )
 
 
+def config_of(text: str, source: str) -> ConfigRead:
+    """The members that a server lists in an answer, as if they stood in a file of its own: they are what was in force."""
+    rows = [{**row, "line": None, "source": source} for row in members_of(text)]
+    return ConfigRead(schema.frame(schema.MEMBERS, rows), schema.frame(schema.SETTINGS), schema.frame(schema.DAMAGE))
+
+
 def members_of(text: str) -> list[dict[str, Any]]:
     """The members that a configuration's text names, as rows of MEMBERS without a place: the text of a reconfig transaction.
 

@@ -219,6 +219,18 @@ SETTINGS = _columns(
     ("server", INT, "sid"), ("source", TEXT, "configuration file"), ("line", INT, "line, from 1"),
     ("key", TEXT, "key"), ("value", TEXT, "value"),
 )  # fmt: skip
+FACTS = _columns(
+    ("server", INT, "sid of the server that answered"),
+    ("source", TEXT, "file of the answer to a four-letter word"),
+    ("line", INT, "line, from 1"),
+    ("key", TEXT, "what is told: mode, zxid, nodes, session, .., or the key that the answer prints"),
+    ("value", TEXT, "its value as printed"),
+    ("zxid", INT, "last zxid that the server had processed, or that it had sent to that session"),
+    ("session", INT, "session id"),
+    ("address", TEXT, "address of a client"),
+    ("timeout", INT, "time-out of the session in ms"),
+    ("since", TIME, "when the connection began, by the server's clock: the answer is not older; no answer names its own time"),
+)
 CLIENT_OPS = _columns(
     ("source", TEXT, "client history"),
     ("line", INT, "line, from 1"),

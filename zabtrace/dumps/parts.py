@@ -18,7 +18,6 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.dumps import bodies, shapes
 from zabtrace.dumps.stamps import Clock
-from zabtrace.grammar.decode import from_hexadecimal
 from zabtrace.source import BLOCK, Source
 
 FILE, END, BROKEN, RECORD = "file", "end", "broken", "record"

@@ -145,7 +145,11 @@ class _Reading:
             "settings": self.partial > 0,
             "stray": self.strays > 0,
         }
-        values = {"count": {"count": self.count, "present": present}, "settings": {"count": self.partial}, "stray": {"count": self.strays}}
+        values: dict[str, dict[str, object]] = {
+            "count": {"count": self.count, "present": present},
+            "settings": {"count": self.partial},
+            "stray": {"count": self.strays},
+        }
         found = [_row(self.source.name, FINDINGS[name].format(**values.get(name, {}))) for name, is_odd in odd.items() if is_odd]
         return schema.frame(schema.DAMAGE, found)
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import polars as pl
 
 from zabtrace import schema
-from zabtrace.evidence import gathering
+from zabtrace.evidence import audits, gathering
 from zabtrace.evidence.entry import Entry, one_sid
 from zabtrace.evidence.trace import Trace
 from zabtrace.logs import LogRead, log_parts
@@ -30,10 +30,11 @@ def lines(
         if entry.log is not None and entry.server is not None and not entry.repeated:
             logs[entry.server].append((entry.log, entry))
     if not all(map(_apart, logs.values())):
-        whole = gathering.gather(arguments, before, (), timezone, log_pattern)
+        whole = audits.joined(gathering.gather(arguments, before, (), timezone, log_pattern))
         return whole, iter([whole])
     ordered = [found for _, of in sorted(logs.items()) for found in sorted(of, key=lambda found: found[1].order or 0)]
-    return head, (part for log, entry in ordered for part in _parts(head, log, entry, log_pattern))
+    own = (part for log, entry in ordered for part in _parts(head, log, entry, log_pattern))
+    return head, chain(own, audits.parts(entries, head))
 
 
 def _apart(logs: list[tuple[LogRead, Entry]]) -> bool:

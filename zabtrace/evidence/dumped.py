@@ -17,7 +17,6 @@ from dataclasses import replace
 import polars as pl
 
 from zabtrace import schema, zxid
-from zabtrace.config import members_of
 from zabtrace.dumps import TxnDump, TxnDumpRead, read_snapshot_dump, read_txn_dump
 from zabtrace.evidence import kinds
 from zabtrace.evidence.arguments import BEFORE
@@ -25,16 +24,16 @@ from zabtrace.evidence.entry import Entry
 from zabtrace.evidence.trace import Trace
 from zabtrace.evidence.zones import Zones
 
-RECORD = ("zxid", "session", "cxid", "type", "error", "timeout")
-"""What tells records apart, where only a dump was read: all forms of dumps print it."""
+RECORD = ("zxid", "session", "cxid", "type")
+"""What tells records apart, where only a dump was read: every form prints it in the record's first line, which no edit splits."""
 SHORT_DIGITS = re.compile("[2-7][0-9a-f]|[9ad]")
 WITNESS = "a witness of what was there when the tool ran: not of when that was, nor of what it did not print"
 
 
 def zoned(entries: Iterable[Entry], asked: Zones) -> None:
-    """Set the zone that the stamps of each dump are in, as far as it was asked for."""
+    """Set the zone that the stamps of each dump and audit log are in, as far as it was asked for."""
     for entry in entries:
-        if entry.kind in kinds.DUMPS:
+        if entry.kind in (kinds.AUDIT_LOG, *kinds.DUMPS):
             entry.zone = asked.of(entry)
 
 
@@ -148,6 +147,8 @@ def _unordered(trace: Trace, records: pl.DataFrame) -> Iterator[int]:
 
 def _members(dumps: Iterable[Entry], txns: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """MEMBERS by the reconfig transactions of dumps."""
+    from zabtrace.config import members_of
+
     for entry in dumps:
         changes = txns.filter((pl.col("source") == entry.source.name) & (pl.col("op") == "reconfig"))
         data = entry.source.buffer() if changes.height else b""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zabtrace.clients import ClientRead
     from zabtrace.config import ConfigRead
     from zabtrace.dumps import SnapshotDumpRead, TxnDumpRead
+    from zabtrace.fourletters import AnswerRead
     from zabtrace.logs import LogRead
     from zabtrace.records import SnapshotRead, TxnLogRead
     from zabtrace.records.outline import Outline
@@ -47,6 +48,9 @@ class Entry:
     snapshot: SnapshotRead | None = None
     dump: TxnDumpRead | None = None
     snapshot_dump: SnapshotDumpRead | None = None
+    audit: LogRead | None = None
+    """An audit log: its records are no server's own log."""
+    answer: AnswerRead | None = None
     said: int | None = None
     """The sid its content names: myid, a log's own words, an answer of the server."""
     version: str | None = None

@@ -12,7 +12,7 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.config import members_of
 from zabtrace.errors import NoEvidenceError
-from zabtrace.evidence import dumped, kinds, long, streams, zones
+from zabtrace.evidence import audits, dumped, kinds, long, streams, zones
 from zabtrace.evidence.arguments import discover
 from zabtrace.evidence.copies import number_copies
 from zabtrace.evidence.entry import Entry
@@ -52,6 +52,7 @@ def gather(
     folding = fold is not None and long.worth_folding(entries) and not any(entry.kind == kinds.TXN_DUMP for entry in entries)
     (read_outlines if folding else read_data)(entries)
     dumped.read(entries)
+    audits.read(entries, keep=lines)
     unordered = number_copies(entries)
     _require_evidence(entries)
     logs = _ordered_logs(entries)
@@ -64,6 +65,8 @@ def gather(
         epoch_files=schema.frame(schema.EPOCH_FILES, [_epoch_row(e) for e in entries if e.kind in (kinds.EPOCH_FILE, kinds.MARKER)]),
         members=_concat(schema.MEMBERS, [_placed(schema.MEMBERS, e.config.members, e) for e in entries if e.config]),
         settings=_concat(schema.SETTINGS, [_placed(schema.SETTINGS, e.config.settings, e) for e in entries if e.config]),
+        facts=_concat(schema.FACTS, [_placed(schema.FACTS, e.answer.facts, e) for e in entries if e.answer]),
+        audit=audits.lines(entries),
         client_ops=_concat(schema.CLIENT_OPS, [e.clients.ops for e in entries if e.clients]),
         damage=_damage(entries),
         sources=schema.frame(schema.SOURCES, [_source_row(e) for e in entries]),
@@ -72,7 +75,8 @@ def gather(
         files={e.source.name: e.source for e in entries if e.txns or e.snapshot},
     )
     found = _folded(found, entries, fold or ()) if folding else _with_records(found, entries)
-    return dumped.added(replace(found, members=pl.concat([found.members, _reconfigured(entries, found.txns)])), entries)
+    found = dumped.added(replace(found, members=pl.concat([found.members, _reconfigured(entries, found.txns)])), entries)
+    return replace(found, sources=schema.frame(schema.SOURCES, [_source_row(e) for e in entries]))  # the dumps added notes
 
 
 def stream(
@@ -112,7 +116,8 @@ def _read(
 
 def _require_evidence(entries: list[Entry]) -> None:
     """Raise NoEvidenceError where nothing was read that tells of a server: no data, and no log with a message of ZooKeeper."""
-    if any(entry.is_data or entry.kind in kinds.DUMPS for entry in entries) or any(entry.log is not None and entry.log.summary["understood"] for entry in entries):
+    told = any(entry.log is not None and entry.log.summary["understood"] for entry in entries)
+    if told or any(entry.is_data or entry.kind in (kinds.AUDIT_LOG, *kinds.DUMPS) for entry in entries):
         return
     if not entries:
         raise NoEvidenceError(f"No file was found. {EXPECTED}")
@@ -182,8 +187,8 @@ def _levels(entries: list[Entry]) -> pl.DataFrame:
     rows = [
         {"source": entry.source.name, "server": entry.server, "level": level, **counted}
         for entry in entries
-        if entry.log is not None and not entry.repeated
-        for level, counted in entry.log.summary["by_level"].items()
+        if (log := entry.log or entry.audit) is not None and not entry.repeated
+        for level, counted in log.summary["by_level"].items()
     ]
     return schema.frame(schema.LEVELS, rows)
 
@@ -228,7 +233,7 @@ def _damage(entries: list[Entry]) -> pl.DataFrame:
     frames = [
         _placed(schema.DAMAGE, read.damage, entry)
         for entry in entries
-        for read in (entry.log, entry.txns, entry.snapshot, entry.config, entry.clients)
+        for read in (entry.log, entry.audit, entry.txns, entry.snapshot, entry.config, entry.clients)
         if read is not None and not entry.repeated
     ]
     faults = [
@@ -248,8 +253,9 @@ def _compression(entry: Entry) -> str | None:
 
 
 def _source_row(entry: Entry) -> dict[str, Any]:
-    summary = entry.log.summary if entry.log and not entry.repeated else {}
-    remarks = [entry.remarks, *([UTC_ASSUMED] if entry.log is not None and entry.log.zone is None else [])]
+    log = entry.log or entry.audit
+    summary = log.summary if log and not entry.repeated else {}
+    remarks = [entry.remarks, *([UTC_ASSUMED] if log is not None and log.zone is None else [])]
     return {
         "source": entry.source.name,
         "server": entry.server if entry.kind not in (kinds.UNRECOGNISED, kinds.ARCHIVE, kinds.CLIENT_HISTORY) else None,
@@ -257,7 +263,7 @@ def _source_row(entry: Entry) -> dict[str, Any]:
         "kind": entry.kind,
         "bytes": entry.source.size if entry.file.is_file else None,
         "compression": _compression(entry),
-        "layout": entry.log.layout if entry.log else None,
+        "layout": log.layout if log else None,
         **{name: summary.get(name) for name in COUNTED},
         "note": "; ".join(remarks),
     }

@@ -40,7 +40,7 @@ class Group:
     @property
     def counts(self) -> bool:
         """Is there anything in it that makes it a server: data or logs?"""
-        return self.has_data or any(entry.kind in (kinds.SERVER_LOG, *kinds.DUMPS) for entry in self.entries)
+        return self.has_data or any(entry.kind in kinds.TELLING for entry in self.entries)
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _unknown(groups: list[Group]) -> list[Server]:
         for entry in nameless:
             if entry.kind == kinds.SERVER_LOG and alone:
                 keyed[f"{group.label}/{entry.stem}"].append(entry)
-            elif entry.is_data or entry.kind in (kinds.SERVER_LOG, *kinds.DUMPS):
+            elif entry.is_data or entry.kind in kinds.TELLING:
                 keyed[group.label].append(entry)
     for number, key in enumerate(sorted(keyed), 1):
         for entry in keyed[key]:

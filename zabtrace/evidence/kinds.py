@@ -26,6 +26,8 @@ DATA = (TXN_LOG, SNAPSHOT, EPOCH_FILE, MARKER)
 """The kinds that make up a saved state of a server's data."""
 DUMPS = (TXN_DUMP, SNAPSHOT_DUMP)
 """What ZooKeeper's own tools printed of such files."""
+TELLING = (SERVER_LOG, AUDIT_LOG, *DUMPS)
+"""The kinds that tell of a server though they are no data."""
 
 EPOCH_NAMES = ("currentEpoch", "acceptedEpoch", "currentEpoch.tmp", "acceptedEpoch.tmp")
 MARKER_NAMES = ("updatingEpoch", "initialize")

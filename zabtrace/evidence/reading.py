@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 WORKERS = 2
 """Files read at the same time: the readers are mostly in polars and numpy, which use the other cores themselves."""
-SERVER_ID = re.compile(r"^(?:serverId=|zk_server_id\t)(\d+)", re.MULTILINE)
-RELEASE = re.compile(r"^(?:zk_version\t|Zookeeper version: |zookeeper\.version=)(\d+\.\d+\.\d+)", re.MULTILINE)
 SID_LIMIT = 1 << 63
 
 
@@ -104,9 +102,18 @@ def _read_text(entry: Entry, zones: Zones) -> None:
     elif entry.kind == kinds.MYID:
         entry.said = _myid(entry)
     elif entry.kind == kinds.FOUR_LETTERS:
-        answer = entry.source.head().decode("utf-8", "replace")
-        entry.said = int(said[1]) if (said := SERVER_ID.search(answer)) and int(said[1]) < SID_LIMIT else None
-        entry.version = release[1] if (release := RELEASE.search(answer)) else None
+        _read_answer(entry)
+
+
+def _read_answer(entry: Entry) -> None:
+    from zabtrace.config import config_of
+    from zabtrace.fourletters import read_answer
+
+    entry.answer = read_answer(entry.source)
+    entry.said, entry.version = entry.answer.sid, entry.answer.version
+    unknown = f", {entry.answer.unknown} of its {entry.answer.lines} lines of no known form" if entry.answer.unknown else ""
+    entry.notes.append(f"{entry.answer.facts.height} facts{unknown}")
+    entry.config = config_of(entry.answer.members, entry.source.name) if entry.answer.members else None
 
 
 def _read_log(entry: Entry, zones: Zones) -> None:

@@ -34,6 +34,9 @@ class Trace:
     epoch_files: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.EPOCH_FILES))
     members: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.MEMBERS))
     settings: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SETTINGS))
+    facts: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.FACTS))
+    audit: Trace | None = None
+    """Lines and fields of audit logs, apart from those that replay reads."""
     client_ops: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.CLIENT_OPS))
     damage: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.DAMAGE))
     unordered: tuple[int, ...] = ()
