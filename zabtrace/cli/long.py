@@ -62,5 +62,11 @@ def _view(
     few = top or screens.FEW
     chosen = [frame for frame, _ in _shown(frames, window, few if table else top)]
     found = writes.Writes(pl.concat(chosen).drop("payload_hash"), names)
-    document |= {"writes": list(found) if table else found, "hidden": listed - found.df.height if narrowed else 0}
-    return View(document, "writes", [*screens.verify(document, few), *screens.more(listed, few, "writes")])
+    document |= {"hidden": listed - found.df.height if narrowed else 0}
+    if not table:
+        return View(document | {"writes": found}, "writes", [])
+    document |= {"writes": list(found)}
+    blocks = screens.verify(document, few)
+    behind_writes = len(screens.verdict(document)) + 2
+    blocks[behind_writes:behind_writes] = screens.more(listed, few, "writes") if top is None else []
+    return View(document, "writes", blocks)

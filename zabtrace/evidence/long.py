@@ -17,7 +17,7 @@ from zabtrace.evidence.entry import Entry
 from zabtrace.evidence.folding import Folded, Kept, fold
 from zabtrace.evidence.kinds import TXN_LOG
 from zabtrace.evidence.trace import Trace
-from zabtrace.records import TxnLogRead, opcodes
+from zabtrace.records import opcodes
 from zabtrace.records.columns import Ints
 from zabtrace.records.outline import Outline
 from zabtrace.records.txnlog import records_at
@@ -59,29 +59,28 @@ class Long:
     """All logs of a long history, and the zxids that are named."""
 
     logs: tuple[Log, ...]
-    others: tuple[Tables, ...]
-    """Records that were read in another way: all of them stay."""
     named: Ints
+    opened: tuple[tuple[int, int], ...] = ()
+    """Ranges of zxids (both ends included) in which nothing is left out."""
 
     @classmethod
     def of(cls, entries: Sequence[Entry], trace: Trace, asked: Sequence[int]) -> Long:
         """The logs whose outlines were read; ``trace`` is all else that was, ``asked`` are zxids that stay whoever names them."""
         logs = tuple(Log(e.source, e.server, e.copy, e.outline) for e in entries if e.outline is not None)
-        others = tuple(_whole(e, e.txns) for e in entries if e.outline is None and e.txns is not None)
-        held = [other.txns.get_column("zxid").to_numpy() for other in others]
-        return cls(logs, others, named(trace, [log.outline for log in logs], np.concatenate([np.array(asked, np.int64), *held])))
+        return cls(logs, named(trace, [log.outline for log in logs], np.array(asked, dtype=np.int64)))
 
-    def tables(self, opened: Iterable[tuple[int, int]] = ()) -> Tables:
-        """What stays, and everything in the ranges of zxids that are ``opened`` (both ends included)."""
-        folded = fold([log.outline for log in self.logs], self.named, opened)
+    def tables(self) -> Tables:
+        """What stays."""
+        folded = fold([log.outline for log in self.logs], self.named, self.opened)
         parts = [_decoded(log, kept, folded) for log, kept in zip(self.logs, folded.kept, strict=True)]
-        every = [Tables(*map(schema.frame, TABLES)), *parts, *self.others]
+        every = [Tables(*map(schema.frame, TABLES)), *parts]
         return Tables(*(pl.concat([getattr(part, name) for part in every]) for name in ("txns", "ops", "folds")))
 
-    def unfolded(self, trace: Trace, opened: Iterable[tuple[int, int]]) -> Trace:
-        """``trace`` with these ranges unfolded, and all others folded."""
-        found = self.tables(opened)
-        return replace(trace, txns=found.txns, ops=found.ops, folds=found.folds)
+    def unfolded(self, trace: Trace, ranges: Iterable[tuple[int, int]]) -> Trace:
+        """``trace`` with these ranges opened too."""
+        long = replace(self, opened=(*self.opened, *ranges))
+        found = long.tables()
+        return replace(trace, txns=found.txns, ops=found.ops, folds=found.folds, long=long)
 
 
 def worth_folding(entries: Sequence[Entry]) -> bool:
@@ -135,12 +134,6 @@ def _of_interest(trace: Trace, logs: Iterable[Outline]) -> Iterator[Ints]:
         yield columns.zxid[columns.type == RECONFIG]
         if sessions.size:
             yield columns.zxid[np.isin(columns.session, sessions)]
-
-
-def _whole(entry: Entry, read: TxnLogRead) -> Tables:
-    place = {"server": entry.server, "copy": entry.copy}
-    txns, ops = schema.conform(schema.TXNS, read.txns, **place), schema.conform(schema.TXN_OPS, read.ops, **place)
-    return Tables(txns, ops, schema.frame(schema.FOLDS))
 
 
 def _decoded(log: Log, kept: Kept, folded: Folded) -> Tables:

@@ -28,23 +28,23 @@ def settled(history: History, judgement: Judgement) -> tuple[History, Judgement]
     opened: list[Range] = []
     while wanted := _uneven(judgement) or _room(history, folds(judgement, every=False), opened):
         opened += wanted
-        history = unfolded(history, opened)
+        history = unfolded(history, wanted)
         judgement = judge(history, judgement.judged_from)
     return history, judgement
 
 
-def whole(history: History, judgement: Judgement, opened: list[Range]) -> tuple[History, Judgement]:
+def whole(history: History, judgement: Judgement, ranges: list[Range]) -> tuple[History, Judgement]:
     """The history and its judgement with these ranges unfolded, whatever room they need."""
-    if not opened:
+    if not ranges:
         return history, judgement
-    history = unfolded(history, opened)
+    history = unfolded(history, ranges)
     return history, judge(history, judgement.judged_from)
 
 
-def unfolded(history: History, opened: list[Range]) -> History:
-    """The history with these ranges of zxids unfolded, and no others."""
+def unfolded(history: History, ranges: list[Range]) -> History:
+    """The history with these ranges of zxids unfolded too."""
     long = history.trace.long
-    return history if long is None else replace(history, trace=long.unfolded(history.trace, opened))
+    return history if long is None else replace(history, trace=long.unfolded(history.trace, ranges))
 
 
 def folds(judgement: Judgement, *, every: bool) -> list[Range]:

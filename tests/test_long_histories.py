@@ -1,0 +1,164 @@
+"""Long histories on real bytes: outlines against the reader, and ``verify`` of folded evidence against that of the whole."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from zabtrace import cli
+from zabtrace.evidence import gather, long
+from zabtrace.fates import unfold
+from zabtrace.records import read_txn_log
+from zabtrace.records.outline import Library, outline
+from zabtrace.source import Source
+
+SAMPLES = Path(__file__).parent.parent / "sample_logs"
+INCIDENTS = sorted(path.name for path in SAMPLES.iterdir() if path.is_dir())
+COLUMNS = (
+    ("zxid", "zxid"),
+    ("payload_hash", "payload_hash"),
+    ("length", "payload_len"),
+    ("session", "session"),
+    ("type", "type"),
+    ("sound", "checksum_ok"),
+)
+
+
+def logs(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("log.*") if path.is_file())
+
+
+def same(library: Library, path: Path) -> int:
+    """Hold an outline against the reader; how many of its records were found in another log."""
+    read, found = read_txn_log(Source(path.name, path)), outline(Source(path.name, path), library)
+    assert found.file.equals(read.file)
+    assert found.damage.equals(read.damage)
+    if read.txns.height or found.stretches:
+        for mine, theirs in COLUMNS:
+            assert np.concatenate([getattr(stretch.columns, mine) for stretch in found.stretches]).tolist() == read.txns[theirs].to_list()
+        assert np.concatenate([stretch.offset for stretch in found.stretches]).tolist() == read.txns["offset"].to_list()
+    return sum(
+        stretch.columns.size
+        for stretch in found.stretches
+        if any(stretch.columns.zxid.base is known.columns.zxid.base for known in library.known)
+    )
+
+
+@pytest.fixture(autouse=True)
+def _every_stretch_is_worth_looking_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zabtrace.records.outline.LEAST", 2)
+
+
+@pytest.mark.parametrize("incident", INCIDENTS)
+def test_an_outline_says_what_the_reader_says(incident: str) -> None:
+    library = Library()
+    for path in logs(SAMPLES / incident):
+        same(library, path)
+
+
+@pytest.mark.parametrize("cut", range(3, 400, 93))
+def test_damage_is_found_behind_what_other_logs_hold(tmp_path: Path, cut: int) -> None:
+    """A byte is turned, a stretch is missing, the end is torn: behind records that were read from another log before."""
+    path = max(logs(SAMPLES / INCIDENTS[0]), key=lambda log: log.stat().st_size)
+    content = path.read_bytes().rstrip(b"\0")
+    library = Library()
+    same(library, path)
+    middle = len(content) * 2 // 3 + cut
+    damaged = {
+        "turned": content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :],
+        "missing": content[:middle] + content[middle + 50 :],
+        "torn": content[:middle],
+        "zeros": content[:middle] + bytes(300) + content[middle + 300 :],
+        "begun later": content[:16] + content[16 + cut :],
+    }
+    for name, changed in damaged.items():
+        (tmp_path / name).mkdir()
+        log = tmp_path / name / path.name
+        log.write_bytes(changed)
+        same(library, log)
+
+
+def test_a_log_that_repeats_another_is_not_decoded_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = max(logs(SAMPLES / INCIDENTS[0]), key=lambda log: log.stat().st_size)
+    copied = Path(shutil.copy(path, tmp_path / path.name))
+    library = Library()
+    held = outline(Source("a", path), library)
+    again = outline(Source("b", copied), library)
+    mine, theirs = (one.stretches[0].columns for one in (held, again))
+    assert np.shares_memory(mine.zxid, theirs.zxid)
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> object:
+    """The answer of a command, read."""
+    code = cli.run([*arguments, "-q"])
+    out = capsys.readouterr().out
+    if "parquet" in arguments:
+        return code, out
+    rows = [json.loads(line) for line in out.splitlines()] if "ndjson" in arguments else json.loads(out) if "json" in arguments else out
+    return code, rows
+
+
+ASKED = [
+    ("--format", "json"),
+    ("--format", "json", "--all"),
+    ("--format", "ndjson", "--all"),
+    ("--format", "json", "--all", "--top", "7"),
+    ("--format", "json", "--all", "--to", "0x100000020"),
+    ("--format", "ndjson", "--all", "--from", "0x100000020", "--since", "e2"),
+    ("--format", "junit", "--all"),
+    ("--explain", "0x100000020", "--format", "json"),
+    ("--all", "--top", "5"),
+    ("--all",),
+    (),
+]
+
+
+def disks_of(incident: str) -> list[str]:
+    """The servers' folders: client histories name every session, so that nothing could be left out."""
+    return sorted(str(path) for path in (SAMPLES / incident).glob("server-*"))
+
+
+@pytest.mark.parametrize(("number", "asked"), list(enumerate(ASKED)), ids=[" ".join(asked) or "screen" for asked in ASKED])
+def test_verify_says_the_same_of_folded_evidence(
+    number: int, asked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evidence = disks_of(INCIDENTS[number % len(INCIDENTS)])
+    whole = told(capsys, "verify", *evidence, *asked)
+    monkeypatch.setattr(long, "FOLD_FROM", 0)
+    monkeypatch.setattr(unfold, "ROOM", 60)  # several parts
+    assert told(capsys, "verify", *evidence, *asked) == whole
+
+
+@pytest.mark.parametrize("incident", INCIDENTS)
+def test_what_stays_and_what_was_left_out_are_all_records(incident: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = disks_of(incident)
+    whole = gather(evidence)
+    monkeypatch.setattr(long, "FOLD_FROM", 0)
+    thin = gather(evidence, fold=[])
+    assert thin.folds["skipped"].sum() > whole.txns.height // 4
+    assert thin.txns.height + thin.folds["skipped"].sum() == whole.txns.height
+    for name in ("servers", "snapshots", "txn_files", "members", "damage"):
+        assert getattr(thin, name).equals(getattr(whole, name)), name
+    assert thin.txns.equals(whole.txns.join(thin.txns.select("source", "offset"), on=["source", "offset"], how="semi"))
+    assert thin.long is not None
+    opened = thin.long.unfolded(thin, [(0, 1 << 62)])
+    assert opened.txns.equals(whole.txns)
+    assert opened.ops.equals(whole.ops)
+
+
+def test_parquet_in_parts_holds_what_one_frame_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence, frames = disks_of(INCIDENTS[0]), []
+    for room in (None, 60):
+        if room is not None:
+            monkeypatch.setattr(long, "FOLD_FROM", 0)
+            monkeypatch.setattr(unfold, "ROOM", room)
+        out = tmp_path / f"{room}.parquet"
+        cli.run(["verify", *evidence, "--all", "--format", "parquet", "-o", str(out), "-q"])
+        frames.append(pl.read_parquet(io.BytesIO(out.read_bytes())))
+    assert frames[0].equals(frames[1])
