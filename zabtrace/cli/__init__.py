@@ -6,6 +6,7 @@ Nothing heavy is imported before a command runs: ``--help`` must answer at once.
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from zabtrace.cli.writes import history, sessions, txns
 from zabtrace.errors import UsageError
 
 WRONG_USAGE, FAILED, INTERRUPTED = 2, 4, 130
+GARBAGE = 50_000
+"""Objects made before Python looks for cycles again: imports make many and leave none, a tenth of a start went into looking."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 zabtrace.add_command(check)
@@ -84,6 +87,8 @@ def _one_line(text: str) -> str:
 
 def main() -> None:
     """The program ``zabtrace``."""
+    gc.set_threshold(GARBAGE)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads for matrices, which nothing here multiplies
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
