@@ -7,89 +7,27 @@ far as CLOCKS allows. Where no function finds lines, no cause is visible, and no
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import NamedTuple
-
-from zabtrace.incidents.clocks import Clocks
+from zabtrace.incidents.case import NEAR, Case, Cause, Finder, upper
 from zabtrace.incidents.notices import LEADER, LEARNER, PROCESS, ROLE, Notice
-from zabtrace.incidents.scene import Evidence, Row, Scene, shown
-from zabtrace.incidents.silence import Gap, Silences
+from zabtrace.incidents.scene import Row, shown
+from zabtrace.incidents.silence import Gap
+from zabtrace.incidents.troubles import SLOW, limits, other_trouble, own_trouble, slow, slow_itself
 from zabtrace.replay.processes import CUT_OFF, STILL_RUNNING
 from zabtrace.replay.roles import Interval
 from zabtrace.wording import duration, moment
 
 LATE = 500
 """A running process notices a closed connection at once; one that notices it so many ms later was not running."""
-NEAR = 3000
-"""What a server prints within so many ms of a loss may have to do with it."""
 UNREACHABLE = ("ConnectException", "Failed connect", "NoRouteToHost", "UnknownHost", "connect timed out", "Connect timed out")
 CLOSED = ("EOFException", "Connection reset", "Broken pipe", "Socket closed", "Socket is closed", "Connection aborted")
 """Heads of stack traces: the other side closed the connection, or is no more."""
-
-
-SLOW = {"jvm_pause": "its JVM paused for", "txnlog_fsync_slow": "an fsync took", "snapshot_taken": "a snapshot took"}
-
-
-class Cause(NamedTuple):
-    """A sentence, and the lines beside the notice's own that show it."""
-
-    text: str
-    evidence: tuple[Evidence, ...] = ()
-
-
-@dataclass(frozen=True)
-class Case:
-    """What causes are looked for in."""
-
-    scene: Scene
-    clocks: Clocks
-    notices: list[Notice]
-    silences: Silences
-    _ends: dict[tuple[int, int], Notice] = field(default_factory=dict)
-    _own: dict[tuple[int, str], list[Notice]] = field(default_factory=dict)
-    cut: dict[int, set[int]] = field(default_factory=dict)
-    """From whom each server was cut off: both waited for the other in vain."""
-
-    def __post_init__(self) -> None:
-        for notice in self.notices:
-            self._own.setdefault((notice.interval.index, notice.side), []).append(notice)
-            if notice.other is not None and notice.side in (LEADER, LEARNER):
-                self._ends.setdefault((notice.interval.index, notice.other.index), notice)
-        for notice in self.notices:
-            other = self.counterpart(notice)
-            if notice.silent and other is not None and other.silent:
-                self.cut.setdefault(notice.server, set()).add(other.server)
-
-    def counterpart(self, notice: Notice) -> Notice | None:
-        """The notice at the other end of the same connection: of the lost server, about the one that lost it."""
-        if notice.other is None or notice.side not in (LEADER, LEARNER):
-            return None
-        return self._ends.get((notice.other.index, notice.interval.index))
-
-    def own(self, interval: Interval, side: str) -> list[Notice]:
-        """Notices of this side that a server printed in this interval."""
-        return self._own.get((interval.index, side), [])
-
-    def behind(self, one: Notice, other: Notice) -> tuple[float, float]:
-        """By how many ms ``one`` was printed later than ``other``: at least and at most."""
-        if one.time is None or other.time is None:
-            return float("-inf"), float("inf")
-        return self.clocks.later(one.time, one.server, other.time, other.server)
-
-    def named(self, server: int | None) -> str:
-        """'server 1'."""
-        return "the learner" if server is None else self.scene.name(server)
-
-
-Finder = Callable[[Case, Notice], Cause | None]
 
 
 def own_words(case: Case, notice: Notice) -> Cause | None:
     """What the ended process said last: exit codes, out of memory, disk errors."""
     if notice.side != PROCESS:
         return None
-    return _last_words(case, notice.interval) or Cause(f"{_upper(case.named(notice.server))} was {_KILLED}")
+    return _last_words(case, notice.interval) or Cause(f"{upper(case.named(notice.server))} was {_KILLED}")
 
 
 _KILLED = "killed or stopped by a signal, or its machine failed: its log ends without a line"
@@ -101,10 +39,10 @@ def _last_words(case: Case, interval: Interval) -> Cause | None:
         return None
     rows = [row for row in case.scene.grave.get(interval.index, ()) if _near(row, interval)]
     if rows:
-        return Cause(f"{_upper(case.named(interval.server))}'s process ended: {_quote(rows[0])}", tuple(shown(row) for row in rows[:3]))
+        return Cause(f"{upper(case.named(interval.server))}'s process ended: {_quote(rows[0])}", tuple(shown(row) for row in rows[:3]))
     said = case.scene.ended_by.get((interval.server, interval.process))
     if said is not None and said not in (CUT_OFF, STILL_RUNNING):
-        return Cause(f"{_upper(case.named(interval.server))}'s process ended, in its own words: {said}")
+        return Cause(f"{upper(case.named(interval.server))}'s process ended, in its own words: {said}")
     return None
 
 
@@ -115,10 +53,6 @@ def _near(row: Row, interval: Interval) -> bool:
 def _quote(row: Row) -> str:
     text = row["trace"] or row["message"] or ""
     return str(text)[:160]
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def paused_itself(case: Case, notice: Notice) -> Cause | None:
@@ -141,18 +75,19 @@ def _pause(case: Case, server: int, late: Notice, waited: Notice) -> Cause | Non
     gap = case.silences.before(server, late.at)
     if gap is None or gap.ms < case.behind(late, waited)[0]:
         return None
-    rows = _during(case, server, gap, late.interval)
-    word = "its JVM says so" if rows else "a stopped process, a long garbage collection, a frozen machine"
+    rows = _during(case, gap, late.interval)
+    said = "; ".join(f"{SLOW[row['kind']]} {duration(row['ms'])}" for row in rows if row["ms"] is not None)
+    word = said or "a stopped process, a long garbage collection, a frozen machine"
     text = (
-        f"{_upper(case.named(server))} was paused ({word}): it printed nothing for {duration(gap.ms)}, from {moment(gap.since)} to "
+        f"{upper(case.named(server))} was paused ({word}): it printed nothing for {duration(gap.ms)}, from {moment(gap.since)} to "
         f"{moment(gap.until)}, and only then saw that its connection was closed"
     )
     return Cause(text, (*(shown(row) for row in rows), {"source": gap.source, "line": gap.line}, late.evidence, waited.evidence))
 
 
-def _during(case: Case, server: int, gap: Gap, interval: Interval) -> list[Row]:
-    """JVM pause lines at the end of a silence."""
-    rows = [row for row in case.scene.slow.get(interval.index, ()) if row["kind"] == "jvm_pause" and row["time"] is not None]
+def _during(case: Case, gap: Gap, interval: Interval) -> list[Row]:
+    """Lines at the end of a silence about what took a good part of it: a pause of the JVM, an fsync, a snapshot."""
+    rows = [row for row in case.scene.slow.get(interval.index, ()) if row["time"] is not None and (row["ms"] or 0) * 3 >= gap.ms]
     return [row for row in rows if abs((row["time"] - gap.until).total_seconds()) * 1000 <= NEAR]
 
 
@@ -163,15 +98,17 @@ def other_ended(case: Case, notice: Notice) -> Cause | None:
         return None
     if other.end and notice.time and case.clocks.later(other.end, other.server, notice.time, notice.server)[0] > NEAR:
         return None  # it printed on after it was lost
+    if case.counterpart(notice) is not None:
+        return None  # it printed that it closed the connection itself, or saw it closed
     end = {"source": other.end_source, "line": other.end_line}
     said = _last_words(case, other)
     if said is not None:
         return Cause(said.text, (*said.evidence, end))
     later = next((i for i in case.scene.stage.intervals[other.index + 1 :] if i.server == other.server and i.process > other.process), None)
     if later is None:
-        return Cause(f"{_upper(case.named(other.server))} was {_KILLED}, and no later process is in it", (end,))
+        return Cause(f"{upper(case.named(other.server))} was {_KILLED}, and no later process is in it", (end,))
     begin = {"source": later.source, "line": later.line}
-    return Cause(f"{_upper(case.named(other.server))} was {_KILLED}, and its next process starts at {moment(later.start)}", (end, begin))
+    return Cause(f"{upper(case.named(other.server))} was {_KILLED}, and its next process starts at {moment(later.start)}", (end, begin))
 
 
 def stepped_down(case: Case, notice: Notice) -> Cause | None:
@@ -180,7 +117,7 @@ def stepped_down(case: Case, notice: Notice) -> Cause | None:
         return None
     for role in case.own(notice.other, ROLE):
         if case.behind(notice, role)[1] >= 0:
-            return Cause(f"{_upper(case.named(notice.lost))} stepped down: {reason(role)}", (role.evidence,))
+            return Cause(f"{upper(case.named(notice.lost))} stepped down: {reason(role)}", (role.evidence,))
     return None
 
 
@@ -248,39 +185,15 @@ def cut_off(case: Case, notice: Notice) -> Cause | None:
     )
 
 
-def slow(case: Case, notice: Notice) -> Cause | None:
-    """The lost server was slow: a JVM pause, an fsync or a snapshot that took at least a third of the time it had."""
-    other = notice.other
-    if other is None or not notice.silent or notice.time is None or notice.side not in (LEADER, LEARNER):
-        return None
-    limit = case.scene.limit(notice.server, "syncLimit") or NEAR
-    for row in case.scene.slow.get(other.index, ()):
-        if row["time"] is None or row["ms"] is None or row["ms"] * 3 < limit:
-            continue
-        least, most = case.clocks.later(row["time"], other.server, notice.time, notice.server)
-        if least <= limit and most >= -(limit + row["ms"]) and most - least <= limit:
-            return Cause(f"{_upper(case.named(other.server))} was slow: {SLOW[row['kind']]} {duration(row['ms'])}", (shown(row),))
-    return None
-
-
-def limits(case: Case, notice: Notice) -> Cause | None:
-    """The learner waited in vain before it was up to date: initLimit is the time it grants for that (Learner.syncWithLeader)."""
-    if notice.side != LEADER or not notice.silent or not notice.before_service:
-        return None
-    limit = case.scene.limit(notice.server, "initLimit")
-    told = f"initLimit ({duration(limit)})" if limit else "initLimit"
-    return Cause(f"{told} was too small for the synchronization: it was not up to date when the time was over")
-
-
 def gave_up(case: Case, notice: Notice) -> Cause | None:
     """The other side closed the connection first, and says why."""
     other = case.counterpart(notice)
     if other is None or notice.silent or case.behind(notice, other)[1] < 0:
         return None
     if other.silent:
-        return Cause(f"{_upper(case.named(other.server))} had closed the connection: {other.trace}", (other.evidence,))
+        return Cause(f"{upper(case.named(other.server))} had closed the connection: {other.trace}", (other.evidence,))
     if other.trace and not any(word in other.trace for word in CLOSED):
-        return Cause(f"{_upper(case.named(other.server))} broke off: {other.trace}", (other.evidence,))
+        return Cause(f"{upper(case.named(other.server))} broke off: {other.trace}", (other.evidence,))
     return None
 
 
@@ -289,7 +202,7 @@ def unreachable(case: Case, notice: Notice) -> Cause | None:
     if notice.side != LEADER or not any(word in notice.trace for word in UNREACHABLE):
         return None
     why = "nothing listened at its address" if "refused" in notice.trace else "it could not be reached"
-    who = _upper(case.named(notice.server))
+    who = upper(case.named(notice.server))
     return Cause(f"{who} never got a connection to its leader: {why}, so that it was down, not leading yet or cut off")
 
 
@@ -297,21 +210,24 @@ def own_fault(case: Case, notice: Notice) -> Cause | None:
     """An exception that is not of the connection: it broke off by itself."""
     if notice.side not in (LEADER, LEARNER) or notice.silent or not notice.trace or any(word in notice.trace for word in CLOSED):
         return None
-    return Cause(f"{_upper(case.named(notice.server))} broke off by itself: {notice.trace[:160]}")
+    return Cause(f"{upper(case.named(notice.server))} broke off by itself: {notice.trace[:160]}")
 
 
 CAUSES: tuple[Finder, ...] = (
     own_words,
     own_reason,
     lost_followers,
+    own_trouble,
     paused_itself,
     other_paused,
     stepped_down,
     other_ended,
+    other_trouble,
     unreachable,
     cut_off,
     limits,
     slow,
+    slow_itself,
     gave_up,
     own_fault,
 )

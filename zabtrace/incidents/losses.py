@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from zabtrace import schema
-from zabtrace.incidents.causes import Case, Cause, find
+from zabtrace.incidents.case import Case, Cause
+from zabtrace.incidents.causes import find
 from zabtrace.incidents.clocks import Clocks
 from zabtrace.incidents.notices import LEADER, LEARNER, PROCESS, ROLE, Notice, notices
 from zabtrace.incidents.scene import Scene

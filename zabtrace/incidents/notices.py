@@ -16,7 +16,7 @@ from zabtrace.replay.roles import Interval
 
 EXCEPTIONS = ("follower_exception", "observer_exception")
 DOWN = ("lost_quorum", "leader_sync_timeout", "zxid_rollover", "shutdown_leader", "not_designated_leader")
-HANDLER = ("follower_info", "learner_exception", "learner_ack_timeout", "learner_connection_detail", "learner_gone")
+HANDLER = ("follower_info", "learner_exception", "learner_ack_timeout", "learner_connection_detail", "learner_gone", "newleader_ack")
 LEADER, LEARNER, ROLE, PROCESS = "leader", "learner", "role", "process"
 
 
@@ -74,23 +74,31 @@ def _leaders(scene: Scene) -> Iterator[Notice]:
 
 def _learners(scene: Scene) -> Iterator[Notice]:
     ends = _stepping_down(scene)
+    telling = {scene.stage.intervals[row["interval"]].server for row in scene.stage.rows(["newleader_ack"])}
     for number, rows in scene.per_interval(HANDLER, "thread", "sid", "message", "trace").items():
         interval = scene.stage.intervals[number]
         if interval.role != "LEADING":
             continue
         until = ends.get(number, interval.end_at)
-        yield from _handlers(scene, interval, [row for row in rows if row["at"] < until and "LearnerHandler" in (row["thread"] or "")])
+        own = [row for row in rows if row["at"] < until and "LearnerHandler" in (row["thread"] or "")]
+        yield from _handlers(scene, interval, own, interval.server in telling)
 
 
-def _handlers(scene: Scene, interval: Interval, rows: list[Row]) -> Iterator[Notice]:
-    """One notice per handler that came to its end: its first complaint, else its goodbye."""
+def _handlers(scene: Scene, interval: Interval, rows: list[Row], telling: bool) -> Iterator[Notice]:
+    """One notice per handler that came to its end: its first complaint, else its goodbye.
+
+    ``telling``: this server prints when NEWLEADER is acknowledged, so that a handler without that line had not come so far.
+    """
     sids: dict[str, int] = {}
+    acknowledged: set[str] = set()
     complaint: dict[str, Row] = {}
     for row in rows:
         thread = row["thread"]
         if row["kind"] == "follower_info":
             if row["sid"] is not None:
                 sids[thread] = row["sid"]
+        elif row["kind"] == "newleader_ack":
+            acknowledged.add(thread)
         elif row["kind"] in ("learner_exception", "learner_ack_timeout"):
             complaint.setdefault(thread, row)
         elif row["kind"] == "learner_gone":
@@ -98,7 +106,8 @@ def _handlers(scene: Scene, interval: Interval, rows: list[Row]) -> Iterator[Not
             lost = sids.get(thread)
             trace = first["message"] if first["kind"] == "learner_ack_timeout" else first["trace"] or ""
             other = _learner(scene, interval, lost, first["at"])
-            yield Notice(LEARNER, interval.server, lost, first["time"], first["at"], interval, other, trace, shown(first))
+            early = telling and thread not in acknowledged
+            yield Notice(LEARNER, interval.server, lost, first["time"], first["at"], interval, other, trace, shown(first), early)
 
 
 def _learner(scene: Scene, interval: Interval, sid: int | None, at: int) -> Interval | None:

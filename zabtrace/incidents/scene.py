@@ -122,6 +122,11 @@ class Scene:
         return found
 
     @cached_property
+    def snapshots_received(self) -> dict[int, Row]:
+        """The line with which a learner began to receive a snapshot, by interval."""
+        return {number: rows[0] for number, rows in self.per_interval(["learner_snap"], "message").items()}
+
+    @cached_property
     def ended_by(self) -> dict[tuple[int, int], str]:
         """What ended each process (PROCESSES)."""
         return {
