@@ -116,15 +116,19 @@ def read_log(
     batches = Batches(source, layouts()[layout] if layout else None, pattern, keep)
     for batch in batches:
         reading.add(batch)
+        del batch  # the next one is made before this name is given to it
     return _assembled(source.name, reading, batches.peeler)
 
 
 def log_parts(source: Source, log: LogRead, pattern: str | None = None) -> Iterator[tuple[pl.DataFrame, dict[str, pl.DataFrame]]]:
     """``lines`` and ``fields`` of a log that was read without them, batch by batch, with what that reading found out."""
     clock = replace(log.clock)
-    for batch in Batches(source, None, pattern):
+
+    def part(batch: Batch) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
         told = read_batch(batch)
-        yield schema.conform(schema.LINES, clock.placed(told.lines()), source=source.name), told.fields()
+        return schema.conform(schema.LINES, clock.placed(told.lines()), source=source.name), told.fields()
+
+    return map(part, Batches(source, None, pattern))  # unlike a loop, it holds no batch while the next one is made
 
 
 @dataclass
@@ -141,8 +145,8 @@ class Batches:
         batch = Batch(Rests(self.wanted), self.keep)
         for block in self._blocks(batch):
             if batch.full:
-                full, batch = batch, batch.cut()
-                yield full
+                full, batch = [batch], batch.cut()
+                yield full.pop()  # and hold it no longer
             batch.add(block)
         yield batch
 

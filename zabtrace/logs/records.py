@@ -21,9 +21,9 @@ from zabtrace.logs.rests import Rests
 from zabtrace.logs.stamps import NO_TIME, Stamped, stamped
 from zabtrace.logs.text import SAID, Block, Oddity, Places
 
-TEXTS = 32 << 20
+TEXTS = 8 << 20
 """Bytes of distinct texts that one batch holds."""
-ROWS = 1_500_000
+ROWS = 300_000
 """Records of one batch."""
 NO_TRACE = np.iinfo(np.uint32).max
 
