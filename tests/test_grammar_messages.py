@@ -22,7 +22,7 @@ GRAMMAR = messages().grammar
 RULES = sorted(GRAMMAR.rules)
 NAME = "messages.lark"
 PRINTABLE = st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_categories=["Cc", "Cs"], include_characters="\t，")
-TYPE_OF = {"INT": pl.Int64, "HEX": pl.Int64, "FLAG": pl.Boolean}
+TYPE_OF = {"INT": pl.Int64, "LONG": pl.Int64, "HEX": pl.Int64, "FLAG": pl.Boolean}
 
 
 def class_and_level(rule: str) -> tuple[str, str]:
@@ -55,6 +55,7 @@ def decoded(fields: dict[str, str], shapes: list[Shape]) -> list[dict[str, objec
     """The values of text fields under every shape that has these columns, decoded in plain Python."""
     plain = {
         "INT": int,
+        "LONG": int,
         "HEX": lambda text: (value := int(text.removeprefix("0x"), 16)) - (1 << 64 if value >> 63 else 0),
         "FLAG": lambda text: text == "true",
     }

@@ -23,7 +23,7 @@ def from_flag(column: pl.Expr) -> pl.Expr:
     return column == "true"
 
 
-DECODERS: dict[str, Callable[[pl.Expr], pl.Expr]] = {"INT": from_decimal, "HEX": from_hexadecimal, "FLAG": from_flag}
+DECODERS: dict[str, Callable[[pl.Expr], pl.Expr]] = {"INT": from_decimal, "LONG": from_decimal, "HEX": from_hexadecimal, "FLAG": from_flag}
 
 
 def decoded(column: str, terminal: str) -> pl.Expr:
