@@ -13,10 +13,20 @@ from zabtrace.source import Source
 LINES: list[tuple[str, Line]] = [
     ("server.1=127.0.0.1:2888:3888", Member(1, "127.0.0.1", 2888, 3888, None)),
     ("server.4=zk4:2888:3888:observer", Member(4, "zk4", 2888, 3888, "observer")),
-    ("server.4=zk4:2888:3888:OBSERVER;2181", Member(4, "zk4", 2888, 3888, "observer")),
-    ("server.1=127.0.0.1:2888:3888:participant;127.0.0.1:2181", Member(1, "127.0.0.1", 2888, 3888, "participant")),
-    ("server.2=[2001:db8::1]:2888:3888;[::]:2181", Member(2, "2001:db8::1", 2888, 3888, None)),
-    ("server.1=net1:2888:3888|net2:2889:3889;2181", Member(1, "net1", 2888, 3888, None)),
+    ("server.4=zk4:2888:3888:OBSERVER;2181", Member(4, "zk4", 2888, 3888, "observer", client=(None, 2181))),
+    (
+        "server.1=127.0.0.1:2888:3888:participant;127.0.0.1:2181",
+        Member(1, "127.0.0.1", 2888, 3888, "participant", client=("127.0.0.1", 2181)),
+    ),
+    ("server.2=[2001:db8::1]:2888:3888;[::]:2181", Member(2, "2001:db8::1", 2888, 3888, None, client=("::", 2181))),
+    (
+        "server.1=net1:2888:3888|net2:2889:3889;2181",
+        Member(1, "net1", 2888, 3888, None, ("net1:2888:3888", "net2:2889:3889"), (None, 2181)),
+    ),
+    (
+        "server.7=a:2888:3888:observer|[2001:db8::7]:2889:3889:observer",
+        Member(7, "a", 2888, 3888, "observer", ("a:2888:3888", "2001:db8::7:2889:3889")),
+    ),
     ("server.3 = zk3:2888", Member(3, "zk3", 2888, None, None)),
     ("group.2=3:4", Group(2, (3, 4))),
     ("weight.1: 0", Weight(1, 0)),
@@ -26,7 +36,15 @@ LINES: list[tuple[str, Line]] = [
     ("4lw.commands.whitelist=*", Setting("4lw.commands.whitelist", "*")),
     ("alone", Setting("alone", "")),
 ]
-REFUSED = ["server.1=zk1", "server.one=a:1:2", "server.2=zk2:288888:1", "group.1=1;2", "weight.1=heavy", "server.1=zk1:2888:3888:voter"]
+REFUSED = [
+    "server.1=zk1",
+    "server.one=a:1:2",
+    "server.2=zk2:288888:1",
+    "group.1=1;2",
+    "weight.1=heavy",
+    "server.1=zk1:2888:3888:voter",
+    "server.1=zk1:2888:3888;x",
+]
 
 STATIC = """\
 # a comment
@@ -131,3 +149,25 @@ def test_members_read_back_what_was_written(ensemble: dict[int, tuple[str, int, 
 @given(st.text(max_size=80))
 def test_any_text_is_read_or_refused(text: str) -> None:
     assert all(row["sid"] >= 0 for row in members_of(text))
+
+
+def test_all_addresses_and_client_ports_of_a_member(tmp_path: Path) -> None:
+    text = "server.1=net1:2888:3888|net2:2889:3889;10.0.0.1:2181\nserver.2=zk2:2888:3888;2182\nserver.3=zk3:2888:3888\n"
+    found = read_config(read(tmp_path, "zoo.cfg.dynamic.100000002", text)).members
+    assert found.select("sid", "addresses", "client_host", "client_port", "config_zxid").rows() == [
+        (1, ["net1:2888:3888", "net2:2889:3889"], "10.0.0.1", 2181, 0x100000002),
+        (2, None, None, 2182, 0x100000002),
+        (3, None, None, None, 0x100000002),
+    ]
+
+
+def test_a_second_address_names_its_server_too(tmp_path: Path) -> None:
+    """The folder of a member is known by any of its hosts."""
+    from zabtrace.evidence import gather
+
+    for host in ("one-a", "two-b"):
+        (tmp_path / host).mkdir()
+        (tmp_path / host / "currentEpoch").write_text("1")
+    config = "clientPort=2181\nserver.1=one-a:2888:3888|one-b:2888:3888\nserver.2=two-a:2888:3888|two-b:2888:3888\n"
+    (tmp_path / "zoo.cfg").write_text(config)
+    assert sorted(gather([str(tmp_path)]).epoch_files["server"]) == [1, 2]

@@ -107,6 +107,9 @@ def _members(text: _Text, config_zxid: int | None) -> list[dict[str, Any]]:
             "group": groups.get(sid),
             "weight": weights.get(sid, 1),
             "line": at,
+            "addresses": list(member.addresses) or None,
+            "client_host": member.client[0] if member.client else None,
+            "client_port": member.client[1] if member.client else None,
         }
         for sid, (at, member) in sorted(last.items())
     ]

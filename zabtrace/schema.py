@@ -214,6 +214,9 @@ MEMBERS = _columns(
     ("group", INT, "group of a hierarchical quorum, null without groups"),
     ("weight", INT, "weight, 1 where not given"),
     ("line", INT, "line of the file"),
+    ("addresses", pl.List(TEXT), "all its addresses, host:port for learners:port for votes, where it has several (3.6 and newer)"),
+    ("client_host", TEXT, "address it listens on for clients, where its own line says so (3.5 and newer)"),
+    ("client_port", INT, "port for clients, where its own line says so"),
 )
 SETTINGS = _columns(
     ("server", INT, "sid"), ("source", TEXT, "configuration file"), ("line", INT, "line, from 1"),

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import click
 
+from zabtrace.cli.answering import answers
 from zabtrace.cli.check import check
 from zabtrace.cli.commands import zabtrace
 from zabtrace.cli.incidents import incidents
@@ -34,6 +35,7 @@ for _command in (txns, tree, history, sessions, top, diff, events, explain, gram
     zabtrace.add_command(_command)
 zabtrace.add_command(salvage)
 zabtrace.add_command(collect)
+zabtrace.add_command(answers)
 zabtrace.add_command(simulate)
 
 

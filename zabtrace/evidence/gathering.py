@@ -117,7 +117,7 @@ def _read(
 def _require_evidence(entries: list[Entry]) -> None:
     """Raise NoEvidenceError where nothing was read that tells of a server: no data, and no log with a message of ZooKeeper."""
     told = any(entry.log is not None and entry.log.summary["understood"] for entry in entries)
-    if told or any(entry.is_data or entry.kind in (kinds.AUDIT_LOG, *kinds.DUMPS) for entry in entries):
+    if told or any(entry.is_data or entry.kind in (kinds.AUDIT_LOG, kinds.FOUR_LETTERS, *kinds.DUMPS) for entry in entries):
         return
     if not entries:
         raise NoEvidenceError(f"No file was found. {EXPECTED}")

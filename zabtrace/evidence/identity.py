@@ -110,9 +110,10 @@ def _hosts(groups: list[Group]) -> dict[str, int]:
     for group in groups:
         for entry in group.entries:
             if entry.config is not None:
-                for host, sid in entry.config.members.select("host", "sid").iter_rows():
-                    for name in {host.lower(), host.lower() if NUMBER.match(host) else host.lower().split(".")[0]}:
-                        sids[name].add(sid)
+                for first, sid, addresses in entry.config.members.select("host", "sid", "addresses").iter_rows():
+                    for host in {first, *(address.rsplit(":", 2)[0] for address in addresses or ())}:
+                        sids[host.lower()].add(sid)
+                        sids[host.lower() if NUMBER.match(host) else host.lower().split(".")[0]].add(sid)
     return {host: min(found) for host, found in sids.items() if len(found) == 1}
 
 

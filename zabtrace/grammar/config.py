@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Member:
-    """``server.<sid>``: the first address of a member; ports are None where not given, role None where not said."""
+    """``server.<sid>``: the first address of a member; ports are None where not given, role None where not said.
+
+    ``addresses`` are all of them, where there are several; ``client`` is what stands behind the semicolon: address and port for clients.
+    """
 
     sid: int
     host: str
     quorum_port: int | None
     election_port: int | None
     role: str | None
+    addresses: tuple[str, ...] = ()
+    client: tuple[str | None, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ def parse_line(text: str) -> Line:
     """One logical line, neither blank nor a comment. Raises ConfigLineError.
 
     >>> parse_line("server.4=zk4:2888:3888:observer;2181")
-    Member(sid=4, host='zk4', quorum_port=2888, election_port=3888, role='observer')
+    Member(sid=4, host='zk4', quorum_port=2888, election_port=3888, role='observer', addresses=(), client=(None, 2181))
     """
     from lark.exceptions import UnexpectedInput
 
@@ -91,12 +96,24 @@ def _tokens(tree: Tree[Token], kind: str) -> list[str]:
 
 
 def _member(tree: Tree[Token]) -> Member:
-    from lark import Tree
-
-    address = next(child for child in tree.children if isinstance(child, Tree))
-    ports = [int(port) for port in _tokens(address, "PORT")] + [None]
+    addresses = [_address(child) for child in tree.children if child is not None and not isinstance(child, str)]
+    host, quorum_port, election_port = addresses[0]
     roles = [role.lower() for part in tree.iter_subtrees() for role in _tokens(part, "ROLE")]
-    return Member(int(_tokens(tree, "SID")[0]), _tokens(address, "HOST")[0].strip("[]"), ports[0], ports[1], roles[-1] if roles else None)
+    named = tuple(":".join(str(part) for part in address if part is not None) for address in addresses) if len(addresses) > 1 else ()
+    client = [_client(written) for written in _tokens(tree, "CLIENT")]
+    sid = int(_tokens(tree, "SID")[0])
+    return Member(sid, host, quorum_port, election_port, roles[-1] if roles else None, named, client[0] if client else None)
+
+
+def _address(tree: Tree[Token]) -> tuple[str, int | None, int | None]:
+    quorum_port, election_port = [*map(int, _tokens(tree, "PORT")), None][:2]
+    return _tokens(tree, "HOST")[0].strip("[]"), quorum_port, election_port
+
+
+def _client(written: str) -> tuple[str | None, int]:
+    """``[host:]port``."""
+    host, _, port = written.rpartition(":")
+    return host.strip("[]") or None, int(port)
 
 
 def _group(tree: Tree[Token]) -> Group:

@@ -208,6 +208,14 @@ def _replies(scene: Scene) -> Iterator[Proof]:
         yield Proof(epoch, f"a client's reply with zxid {zxid.text(number)}", source, line)
 
 
+def _answers(scene: Scene) -> Iterator[Proof]:
+    """A server answers while it serves, and the zxid it names is then of the history of an epoch that had a quorum."""
+    told = scene.trace.facts.filter((pl.col("zxid") > 0) & pl.col("key").is_in(["zxid", "session"]))
+    first = told.with_columns(zxid.epoch_of("zxid").alias("epoch")).group_by("epoch", maintain_order=True).first()
+    for epoch, number, source, line in first.select("epoch", "zxid", "source", "line").iter_rows():
+        yield Proof(epoch, f"a server's answer to a four-letter word with zxid {zxid.text(number)}", source, line)
+
+
 def _current_epochs(scene: Scene) -> Iterator[Proof]:
     """currentEpoch on a quorum that also holds one history: DIFF transactions may be written after the file (up to 3.8.4)."""
     held: dict[int, dict[int, tuple[int | None, str | None]]] = defaultdict(dict)
@@ -237,7 +245,9 @@ def _spoken_promises(scene: Scene) -> Iterator[Proof]:
         yield Proof(epoch, _quoted(scene, row), row["source"], row["line"])
 
 
-PROOFS: tuple[Callable[[Scene], Iterator[Proof]], ...] = (_quorum_lines, _uptodate, _logged, _snapshots, _replies, _current_epochs)
+PROOFS: tuple[Callable[[Scene], Iterator[Proof]], ...] = (
+    _quorum_lines, _uptodate, _logged, _snapshots, _replies, _answers, _current_epochs,
+)  # fmt: skip
 """Each proves that an epoch was established."""
 ATTEMPTS: tuple[Callable[[Scene], Iterator[Proof]], ...] = (_spoken_promises, _promises)
 """Each shows that an epoch was at least attempted."""
