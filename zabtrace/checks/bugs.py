@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from zabtrace.checks import traces
+from zabtrace.checks import traces, trees
 from zabtrace.checks.findings import Match, few
 from zabtrace.checks.scene import Scene
 from zabtrace.protocol.releases import EVERY, among
@@ -58,6 +58,12 @@ BUGS = (
         "NEWLEADER is acknowledged before the DIFF is on disk (ZOOKEEPER-4646 from 3.5.10, 3.6.3 on)",
         traces.unlogged_diff,
     ),
+    Bug("ZOOKEEPER-3104", "3.4.0-3.4, 3.5.0-3.5.4", "a received snapshot holds parts of writes that are in no log", trees.beyond_the_log),
+    Bug("ZOOKEEPER-3127", "3.4.0-3.5.4", "a snapshot named after a multi lacks a part of it", trees.half_a_multi),
+    Bug("ZOOKEEPER-2846", "3.5.0-", "a leader sends from its log files what its state does not hold", traces.sent_from_disk),
+    Bug("ZOOKEEPER-4352", EVERY, "a DIFF where the leader's committed log begins too late", traces.late_beginning),
+    Bug("ZOOKEEPER-5010", EVERY, "an ephemeral node stays on some servers when its session is gone", trees.ownerless),
+    Bug("ZOOKEEPER-3644", "3.5.6-3.5.6", "snapshot.trust.empty does not replay the logs", traces.trusted_empty),
     Bug("ZOOKEEPER-2325", "3.4.0-3.5.2", "a server starts empty when all snapshots are missing", traces.no_snapshot),
     Bug("ZOOKEEPER-1621", "3.4.0-3.9.2", "an empty log file stops the start", traces.short_log),
     Bug(

@@ -14,6 +14,8 @@ import polars as pl
 from zabtrace.checks.findings import Witness
 from zabtrace.checks.missing import holes
 from zabtrace.checks.scene import Scene, line, listed, record, span
+from zabtrace.replay.handshakes import Sent
+from zabtrace.replay.terms import Term
 from zabtrace.replay.tree_digests import is_birth
 from zabtrace.zxid import counter, epoch, text
 
@@ -192,6 +194,51 @@ def epoch_behind(scene: Scene) -> Iterator[Trace]:
 
 
 # ---------------------------------------------------------------- text
+def sent_from_disk(scene: Scene) -> Iterator[Trace]:
+    """A leader sent from its log files what its own state does not hold: a record that a snapshot it received hides (2846)."""
+    for term, learner, sent in _walks(scene):
+        hidden = scene.chains.filter((pl.col("server") == term.leader) & pl.col("hidden_by").is_not_null())
+        got = (pl.col("server") == learner) & (pl.col("zxid") > sent.peer_zxid) & pl.col("zxid").is_in(hidden["zxid"].implode())
+        for row in scene.live.filter(got).head(1).iter_rows(named=True):
+            says = f"server {learner} has {text(row['zxid'])} in force, discarded on server {term.leader}, which sent it from its log"
+            yield Trace(term.leader, False, says, record(row, says))
+
+
+def _walks(scene: Scene) -> Iterator[tuple[Term, int, Sent]]:
+    """Synchronizations that a leader made from its log files, and the learner."""
+    for term in scene.history.terms.all if scene.history.terms is not None else ():
+        for _, sent in term.handshakes:
+            if sent is not None and sent.walked is not None and sent.walked.startswith("txnlog") and sent.peer_zxid is not None:
+                yield term, sent.learner, sent
+
+
+def late_beginning(scene: Scene) -> Iterator[Trace]:
+    """A DIFF to a learner at or below the beginning of the leader's committed log, behind which the learner has a hole (4352)."""
+    gaps = {server: [row for _, row in holes(scene, server)] for server in sorted(scene.disks)}
+    for term in scene.history.terms.all if scene.history.terms is not None else ():
+        for mine, sent in term.handshakes:
+            if mine is None or sent is None or mine.mode != "DIFF" or sent.peer_zxid is None or sent.min_committed is None:
+                continue
+            for row in gaps.get(sent.learner, ()):
+                if sent.peer_zxid <= sent.min_committed and row["previous"] <= sent.min_committed < row["zxid"]:
+                    says = (
+                        f"server {sent.learner} got a DIFF at {text(sent.peer_zxid)}, where the committed log of server {term.leader} "
+                        f"begins, and {text(row['zxid'])} follows {text(row['previous'])} in its log"
+                    )
+                    yield Trace(term.leader, False, says, record(row, says))
+
+
+TRUSTING = "No snapshot found, but there are log entries. This should only be allowed during upgrading."
+
+
+def trusted_empty(scene: Scene) -> Iterator[Trace]:
+    """snapshot.trust.empty with logs: the server says that it goes on, and this release does not replay them (3644)."""
+    told = scene.history.trace.lines.filter((pl.col("message") == TRUSTING) & pl.col("server").is_not_null())
+    for row in told.iter_rows(named=True):
+        says = f"server {row['server']} started from an empty tree beside its logs"
+        yield Trace(row["server"], True, says, line(row))
+
+
 def npe_while_following(scene: Scene) -> Iterator[Trace]:
     """A NullPointerException while following (4394)."""
     for row in scene.history.trace.events("follower_exception").iter_rows(named=True):
