@@ -28,6 +28,8 @@ from zabtrace.logs.times import Clock
 from zabtrace.logs.wrappers import Peeler, find_wrappers
 from zabtrace.source import Source
 
+BLOCK = 4 << 20
+"""Bytes read at a time: what is made of them stays in the processor's cache."""
 Span: TypeAlias = tuple[datetime, datetime, datetime]
 
 
@@ -152,7 +154,7 @@ class Batches:
 
     def _blocks(self, first: Batch) -> Iterator[Block]:
         """The lines without what is wrapped around them; what that is and the layout are told by the first ones."""
-        for number, block in enumerate(blocks_of_lines(self.source.blocks())):
+        for number, block in enumerate(blocks_of_lines(self.source.blocks(BLOCK))):
             if not number:
                 sample = block.lines["text"].head(SAMPLE).to_list()
                 self.peeler = Peeler(find_wrappers(sample, self.pattern))
