@@ -29,7 +29,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _narrow(patch: pytest.MonkeyPatch) -> None:
-    for name, value in (("SMALL", 0), ("LANE", 128), ("LANES", 1 << 20), ("WINDOW", 100)):
+    for name, value in (("SMALL", 0), ("LANE", 128), ("LANES", 1 << 20), ("WINDOWS", (40, 100))):
         patch.setattr(lanes, name, value)
     patch.setattr(checksums, "STRETCH", 7)
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from zabtrace.grammar import jute
 from zabtrace.records import acls, opcodes
-from zabtrace.records.columns import Bytes, Column, Cursor, Flags, Ints, Items, Slices, gather, masked, numbers, only, texts
+from zabtrace.records.columns import Bytes, Column, Cursor, Flags, Ints, Items, Slices, gather, lists_of_texts, masked, numbers, only, texts
 from zabtrace.records.frames import DIGEST_VERSION, TXN_DIGEST
 from zabtrace.records.opcodes import Op
 
@@ -44,22 +44,22 @@ class _Bodies:
     columns: dict[str, Column]
     stop: Ints
     ok: Flags
-    digest: Flags
-    """Something follows the body, which then is a digest."""
 
 
 def decode(buffer: Bytes, types: npt.NDArray[Any], at: Ints, end: Ints) -> Decoded:
     """Decode the bodies of these types between ``at`` and ``end``; unknown types have no columns and do not parse."""
-    parsed, stop = np.zeros(types.size, dtype=np.bool_), end.copy()
+    parsed, behind, stop = np.zeros(types.size, dtype=np.bool_), end.copy(), end.copy()
     sheet, members, failed = _Sheet(types.size), _no_members(), types == opcodes.ERROR
     for op, rows in _by_op(types):
         found = _read(op, buffer, at[rows], end[rows], digests=True)
         parsed[rows] = found.ok
-        stop[rows] = np.where(found.ok, at[rows] if op.body_optional else found.stop, end[rows])
+        behind[rows] = np.where(found.ok, found.stop, end[rows])
+        stop[rows] = np.where(found.ok, at[rows], end[rows]) if op.body_optional else behind[rows]
         sheet.fill(op, found, rows)
         if op.code == opcodes.MULTI:
             members = _members(buffer, found, rows)
             failed[members.filter(pl.col("type") == opcodes.ERROR)["row"].to_numpy()] = True
+    sheet.fill_digests(buffer, behind, end)
     columns = [*sheet.columns(buffer), pl.Series("failed", failed & parsed)]
     return Decoded(columns, members, parsed, stop)
 
@@ -77,20 +77,18 @@ def _read(op: Op, buffer: Bytes, at: Ints, end: Ints, *, digests: bool) -> _Bodi
     if op.body_optional:
         absent = _absent(buffer, at, end)
         columns = {name: _without(column, absent) for name, column in found.columns.items()}
-        found = _Bodies(columns, np.where(absent, at, found.stop), found.ok | absent, found.digest)
+        found = _Bodies(columns, np.where(absent, at, found.stop), found.ok | absent)
     if op.older is not None and not found.ok.all():
         older = _read_record(op.older, buffer, at, end, digests=False)
         found = _merge(found, older, {name: np.full(at.size, value) for name, value in op.older_values.items()})
-    digest = Cursor.over(buffer, found.stop, end)
-    tail = digest.decode(jute.records()["TxnDigest"], "digest.")
-    return _Bodies(found.columns | tail, found.stop, found.ok, found.ok & (end > found.stop))
+    return found
 
 
 def _read_record(name: str, buffer: Bytes, at: Ints, end: Ints, digests: bool) -> _Bodies:
     cursor = Cursor.over(buffer, at, end)
     columns = cursor.decode(jute.records()[name])
     rest = end - cursor.at
-    return _Bodies(columns, cursor.at, cursor.ok & ((rest == 0) | (digests & (rest == TXN_DIGEST))), rest > 0)
+    return _Bodies(columns, cursor.at, cursor.ok & ((rest == 0) | (digests & (rest == TXN_DIGEST))))
 
 
 def _absent(buffer: Bytes, at: Ints, end: Ints) -> Flags:
@@ -113,7 +111,7 @@ def _merge(found: _Bodies, older: _Bodies, values: dict[str, Column]) -> _Bodies
     """Take the older reading where the newer one fails."""
     use = older.ok & ~found.ok
     columns = {name: _choose(use, (older.columns | values)[name], column) for name, column in found.columns.items()}
-    return _Bodies(columns, np.where(use, older.stop, found.stop), found.ok | use, found.digest & ~use)
+    return _Bodies(columns, np.where(use, older.stop, found.stop), found.ok | use)
 
 
 def _choose(use: Flags, yes: Column, no: Column) -> Column:
@@ -139,11 +137,10 @@ class _Sheet:
     def fill(self, op: Op, found: _Bodies, rows: Ints) -> None:
         """Put in the bodies that parsed; ``rows`` says where they belong."""
         kept: Ints | slice = slice(None) if found.ok.all() else np.flatnonzero(found.ok)
-        rows, digest = rows[kept], found.digest[kept]
+        rows = rows[kept]
         for name, column in found.columns.items():
             if name in COLUMNS:
-                held = np.flatnonzero(digest) if name.startswith("digest.") else slice(None)
-                self._number(COLUMNS[name], rows[held], numbers(column)[kept][held])
+                self._number(COLUMNS[name], rows, numbers(column)[kept])
             elif name in ("path", "data"):
                 strings = only(column, Slices)
                 self._slice(name, rows, strings.start[kept], strings.length[kept])
@@ -154,6 +151,13 @@ class _Sheet:
                 self.lists = only(column, Items), np.flatnonzero(found.ok), rows
         if op.name in NEVER_EPHEMERAL:
             self._number("ephemeral", rows, np.zeros(rows.size, dtype=np.int64))
+
+    def fill_digests(self, buffer: Bytes, at: Ints, end: Ints) -> None:
+        """Put in the digests that stand between ``at`` and ``end``, where something does: behind a body nothing else is allowed."""
+        rows = np.flatnonzero(at < end)
+        digests = Cursor.over(buffer, at[rows], end[rows]).decode(jute.records()["TxnDigest"], "digest.")
+        for name, column in digests.items():
+            self._number(COLUMNS[name], rows, numbers(column))
 
     def _number(self, name: str, rows: Ints, values: npt.NDArray[Any]) -> None:
         if rows.size:
@@ -166,17 +170,15 @@ class _Sheet:
 
     def columns(self, buffer: Bytes) -> list[pl.Series]:
         """The columns that were filled, in row order."""
-        found = [masked(values, filled).alias(name) for name, (values, filled) in self.numbers.items()]
-        found = [series.cast(pl.Boolean) if series.name in FLAGS else series for series in found]
+        known = dict(self.numbers)
+        if "data" in self.slices:
+            data = self.slices["data"]
+            known |= {"data_offset": (data.start, data.length >= 0), "data_len": (data.length, data.length >= 0)}
+        found = masked({name: (values != 0 if name in FLAGS else values, filled) for name, (values, filled) in known.items()})
         if "path" in self.slices:
             found.append(texts(buffer, self.slices["path"]).alias("path"))
         if "acl" in self.slices:
             found.append(acls.texts(buffer, self.slices["acl"]).alias("acl"))
-        if "data" in self.slices:
-            data = self.slices["data"]
-            found += [
-                masked(column, data.length >= 0).alias(name) for name, column in (("data_offset", data.start), ("data_len", data.length))
-            ]
         if self.lists is not None:
             found.append(_lists(buffer, *self.lists, self.size).alias("paths"))
         return found
@@ -184,13 +186,17 @@ class _Sheet:
 
 def _lists(buffer: Bytes, column: Items, kept: Ints, rows: Ints, size: int) -> pl.Series:
     """The lists of strings of the rows ``kept`` of a column as a series of ``size``, where they stand in ``rows``; others are null."""
-    strings = only(Cursor.over(buffer, column.at, np.full(column.at.size, buffer.size)).take("ustring"), Slices)
-    items = pl.DataFrame({"mine": column.row, "paths": texts(buffer, strings)}).group_by("mine").agg("paths")
-    lists = pl.DataFrame({"row": rows, "mine": kept, "empty": column.count[kept] == 0}).join(items, on="mine", how="left")
-    filled = lists.select("row", pl.when("empty").then(pl.lit([], dtype=pl.List(pl.String))).otherwise("paths").alias("paths"))
-    return pl.DataFrame({"row": np.arange(size)}).join(filled, on="row", how="left", maintain_order="left")["paths"]
+    counts = np.full(size, -1, dtype=np.int64)
+    counts[rows] = column.count[kept]
+    at = column.at[np.isin(column.row, kept)]
+    return lists_of_texts(buffer, counts, only(Cursor.over(buffer, at, np.full(at.size, buffer.size)).take("ustring"), Slices))
 
 
+_NAMES = pl.Series("op", [op.name for op in opcodes.OPS])
+_LEAST = min(opcodes.BY_CODE)
+_PLACE = np.full(max(opcodes.BY_CODE) - _LEAST + 2, -1)
+"""Where the name of a code stands in _NAMES, -1: of no code; one more at the end for those that are too large."""
+_PLACE[[op.code - _LEAST for op in opcodes.OPS]] = np.arange(len(opcodes.OPS))
 _MEMBER = {"row": pl.Int64, "index": pl.Int64, "type": pl.Int32, "parsed": pl.Boolean, "op": pl.String}
 
 
@@ -217,6 +223,9 @@ def _members(buffer: Bytes, found: _Bodies, rows: Ints) -> pl.DataFrame:
 
 def names(types: npt.NDArray[Any]) -> pl.Series:
     """ZooKeeper's names of op codes, as column ``op``."""
-    written = pl.Series("op", types)
-    distinct = written.unique()
-    return written.replace_strict(distinct, pl.Series([opcodes.name(code) for code in distinct], dtype=pl.String), return_dtype=pl.String)
+    place = np.clip(types.astype(np.int64) - _LEAST, -1, _PLACE.size - 1)
+    named = _PLACE[place]
+    if named.min(initial=0) >= 0:
+        return _NAMES.gather(named)
+    distinct, which = np.unique(types, return_inverse=True)
+    return pl.Series("op", [opcodes.name(int(code)) for code in distinct], dtype=pl.String).gather(which)

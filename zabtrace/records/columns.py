@@ -7,7 +7,7 @@ record whose bytes end too early, or whose lengths are negative, leaves the row'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias, TypeVar
@@ -26,6 +26,8 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 DTYPES = {"boolean": "u1", "byte": "i1", "int": ">i4", "long": ">i8", "float": ">f4", "double": ">f8"}
 FEW = 16
 """Below so many rows the items of a long vector are walked one by one."""
+REPEATED, LONGEST_LIKELY = 3, 128
+"""So many lists are looked for in all rows before the others are read, none longer than so many bytes: most ACL lists are the same."""
 _INLINE = 12  # bytes of a string view that stand in the view itself
 _KEEP = np.array(
     [[(1 << 8 * min(max(held - word, 0), 4)) - 1 for word in (0, 4, 8)] for held in range(_INLINE + 1)], dtype="<u4"
@@ -129,6 +131,10 @@ class Cursor:
         self.ok = self.ok & (count >= -1) & (count * max(reference.smallest(item), 1) <= self.end - self.at)
         found: list[tuple[Ints, Ints, Ints]] = []
         rows, index = np.flatnonzero(self.ok & (count > 0)), 0
+        for _ in range(REPEATED):
+            if rows.size > FEW:
+                piece, rows = self._alike(item, start, count, rows)
+                found.append(piece)
         while rows.size > FEW:
             found.append((rows, np.full(rows.size, index), self.at[rows]))
             self._skip(item, rows)
@@ -136,8 +142,29 @@ class Cursor:
             rows = rows[self.ok[rows] & (count[rows] > index)]
         found += [self._walk(item, int(row), index, int(count[row])) for row in rows]
         row, number, at = (np.concatenate(part) for part in zip(*(found or [_nothing()]), strict=True))
-        order = np.lexsort((number, row))
-        return Items(start, self.at.copy(), np.where(self.ok, count, -1), row[order], number[order], at[order])
+        if len(found) > 1:
+            order = np.argsort(row, kind="stable")  # of each row the items are in their order
+            row, number, at = row[order], number[order], at[order]
+        return Items(start, self.at.copy(), np.where(self.ok, count, -1), row, number, at)
+
+    def _alike(self, item: jute.Type, start: Ints, count: Ints, rows: Ints) -> tuple[tuple[Ints, Ints, Ints], Ints]:
+        """The items of the first of these rows and of all whose lists have the same bytes, and the other rows."""
+        first, many = int(rows[0]), int(count[rows[0]])
+        piece = self._walk(item, first, 0, many)
+        size = int(self.at[first] - start[first])
+        words = (size + 7) // 8
+        fits = (self.end[rows] - start[rows] >= size) & (start[rows] <= self.buffer.size - 8 * words)
+        if not self.ok[first] or size > LONGEST_LIKELY or not fits[0]:
+            return piece, rows[1:]
+        near = np.flatnonzero(fits)
+        lists = every(self.buffer, f"V{8 * words}")[start[rows[near]]].view("<u8").reshape(near.size, words)
+        lists[:, -1] &= np.uint64((1 << 8 * ((size - 1) % 8 + 1)) - 1)
+        same = near[(lists == lists[0]).all(axis=1)]
+        found, others = rows[same], np.ones(rows.size, dtype=np.bool_)
+        others[same] = False
+        self.at[found] = start[found] + size
+        at = start[found][:, None] + (piece[2] - start[first])
+        return (np.repeat(found, many), np.tile(piece[1], found.size), at.reshape(-1)), rows[others]
 
     def _skip(self, item: jute.Type, rows: Ints) -> None:
         inner = Cursor.over(self.buffer, self.at[rows], self.end[rows])
@@ -208,13 +235,27 @@ def distinct_bytes(buffer: Bytes, slices: Slices) -> tuple[list[bytes], Ints]:
 
 def texts(buffer: Bytes, slices: Slices) -> pl.Series:
     """The strings of each slice, null for length -1; bytes that are not UTF-8 are decoded as ``reference.text`` does."""
+    return pl.Series(pl.from_arrow(_strings(buffer, slices)))
+
+
+def lists_of_texts(buffer: Bytes, counts: Ints, slices: Slices) -> pl.Series:
+    """Lists of so many strings each, null for -1; the slices are the strings of all of them, one list after the other."""
+    import pyarrow as pa
+
+    ends = pa.array(np.concatenate([[0], np.cumsum(np.maximum(counts, 0))]))
+    lists = pa.LargeListArray.from_arrays(ends, _strings(buffer, slices), mask=pa.array(counts < 0))
+    return pl.Series(pl.from_arrow(lists))
+
+
+def _strings(buffer: Bytes, slices: Slices) -> Any:
+    """The slices as an Arrow array of their own memory."""
     import pyarrow as pa
 
     views = _views(buffer, slices)
     try:
-        return pl.Series(pl.from_arrow(views.cast(pa.large_string())))
+        return views.cast(pa.large_string())
     except pa.ArrowInvalid:
-        return pl.Series([None if value is None else reference.text(value) for value in views.to_pylist()], dtype=pl.String)
+        return pa.array([None if value is None else reference.text(value) for value in views.to_pylist()], pa.large_string())
 
 
 def _views(buffer: Bytes, slices: Slices) -> Any:
@@ -251,12 +292,24 @@ def _fill_inline(words: npt.NDArray[np.uint32], buffer: Bytes, start: Ints, leng
         words[row, 1:].view(np.uint8)[: length[row]] = buffer[start[row] : start[row] + length[row]]
 
 
-def masked(values: npt.NDArray[Any], valid: Flags) -> pl.Series:
-    """Integers as a series, null where they are not valid."""
+def masked(columns: Mapping[str, tuple[npt.NDArray[Any], Flags]]) -> list[pl.Series]:
+    """Integers or flags as series of these names, null where they are not valid."""
+    import pyarrow as pa
+
+    if not columns:
+        return []
+    arrays = [pa.Array.from_buffers(*_buffers(values, valid)) for values, valid in columns.values()]
+    return pl.DataFrame(pl.from_arrow(pa.RecordBatch.from_arrays(arrays, names=list(columns)))).get_columns()
+
+
+def _buffers(values: npt.NDArray[Any], valid: Flags) -> tuple[Any, int, list[Any]]:
+    """Type, length and buffers of an Arrow array."""
     import pyarrow as pa
 
     bits = pa.py_buffer(np.packbits(valid, bitorder="little"))
-    return pl.Series(pl.from_arrow(pa.Array.from_buffers(pa.int64(), values.size, [bits, pa.py_buffer(values.astype(np.int64))])))
+    if values.dtype == np.bool_:
+        return pa.bool_(), values.size, [bits, pa.py_buffer(np.packbits(values, bitorder="little"))]
+    return pa.int64(), values.size, [bits, pa.py_buffer(values.astype(np.int64, copy=False))]
 
 
 def _nothing() -> tuple[Ints, Ints, Ints]:

@@ -21,8 +21,8 @@ SMALL = 2 << 20
 LANE = 1 << 14
 """Least bytes of a lane."""
 LANES = 1 << 11
-WINDOW = 1 << 11
-"""Bytes at the beginning of a lane in which a record is looked for; a lane without one belongs to the lane before it."""
+WINDOWS = (1 << 9, 1 << 11)
+"""Bytes at the beginning of a lane in which a record is looked for, few first; a lane without one belongs to the lane before it."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,17 @@ def _guess(links: Links, begin: int, end: int) -> Ints:
     size = max(LANE, (end - begin) // LANES)
     lanes = (min(end, links.buffer.size) - begin) // size
     distance, byte = links.mark
-    windows = links.buffer[begin : begin + lanes * size].reshape(lanes, size)[1:, :WINDOW]
-    lane, place = np.nonzero(windows == byte)
-    found = begin + (lane + 1) * size + place - distance
-    right = links.looks_right(found)
-    _, first = np.unique(lane[right], return_index=True)
-    return np.concatenate([[begin], found[right][first]])
+    every = links.buffer[begin : begin + lanes * size].reshape(lanes, size)
+    starts, missing = np.full(max(lanes, 1), -1), np.arange(1, lanes)
+    for window in WINDOWS:
+        which, place = np.nonzero(every[missing, :window] == byte)
+        found = begin + missing[which] * size + place - distance
+        right = np.flatnonzero(links.looks_right(found))
+        lane, first = np.unique(missing[which[right]], return_index=True)
+        starts[lane] = found[right[first]]
+        missing = missing[starts[missing] < 0]
+    starts[0] = begin
+    return starts[starts >= 0]
 
 
 def _walk(links: Links, starts: Ints, end: int) -> _Lanes:

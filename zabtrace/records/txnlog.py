@@ -254,7 +254,7 @@ def _times(milliseconds: Ints) -> pl.Series:
     """Times as Datetime; what no calendar holds is null."""
     if milliseconds.min(initial=0) >= _TIMES[0] and milliseconds.max(initial=0) <= _TIMES[1]:
         return pl.Series(milliseconds).cast(schema.TIME)
-    return masked(milliseconds, np.clip(milliseconds, *_TIMES) == milliseconds).cast(schema.TIME)
+    return masked({"time": (milliseconds, np.clip(milliseconds, *_TIMES) == milliseconds)})[0].cast(schema.TIME)
 
 
 def _bad_payloads(buffer: Bytes, records: walk.Records, before: int | None) -> list[dict[str, Any]]:
