@@ -25,6 +25,8 @@ from zabtrace.cli.writes import history, sessions, txns
 from zabtrace.errors import UsageError
 
 WRONG_USAGE, FAILED, INTERRUPTED = 2, 4, 130
+SETTINGS = {"OPENBLAS_NUM_THREADS": "1"}
+"""For the libraries that commands import: numpy's threads are of no use here, and cost half of its import."""
 GARBAGE = 50_000
 """Objects made before Python looks for cycles again: imports make many and leave none, a tenth of a start went into looking."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -41,6 +43,8 @@ zabtrace.add_command(simulate)
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code: 0, 1, 2, 3, 4 or 130. The reason stands in one line on stderr."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         code = zabtrace.main(list(arguments) if arguments is not None else None, prog_name="zabtrace", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
