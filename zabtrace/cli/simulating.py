@@ -55,9 +55,7 @@ def simulate(
     ensemble = scenario.play(asked, seed)
     document = documents.simulation(ensemble, seed, chosen, numbers=len(what) > 1 or NUMBERS.fullmatch(what[0]) is not None)
     if output is not None:
-        left = evidence.left(ensemble, asked.unknown)
-        mutations.apply(chosen, ensemble, left, seed)
-        evidence.write(left, output)
+        evidence.write(mutations.left(chosen, ensemble, asked.unknown, seed), output)
     elif chosen:
         raise UsageError("the scenario mutates what is written: name a folder with -o.")
     if html is not None:

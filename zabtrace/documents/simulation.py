@@ -36,7 +36,7 @@ def simulation(ensemble: Ensemble, seed: int, mutations: list[Mutation], *, numb
         "syncs": [_sync(step) for step in _kind(ensemble, journal.SYNC)],
         "truncations": [{"server": step.server, "truncated_to": text(step.facts["to"]), "gone": [text(z) for z in step.facts["gone"]],
                          "ms": step.time} for step in _kind(ensemble, journal.TRUNCATION)],
-        "mutations": [{"mutation": one.name, "what": one.what, "caught_by": sorted(one.caught_by)} for one in mutations],
+        "mutations": [{"mutation": one.name, "what": one.what, "caught_by": sorted(one.caught_by | one.fits)} for one in mutations],
         "steps": [{"ms": step.time, "server": step.server, "election": of.get(id(step)), "kind": step.kind, "what": step.text}
                   for step in ensemble.steps],
     }  # fmt: skip

@@ -34,6 +34,8 @@ class LogFile:
     name: int
     records: list[Txn] = field(default_factory=list)
     ending: str = "padded"
+    damaged: int | None = None
+    """zxid of a record of which the disk gives back another byte."""
 
 
 @dataclass

@@ -98,6 +98,7 @@ class Ensemble(Syncing):
     def _end_links(self, server: Server) -> None:
         """A dead process's sockets close: whoever held one notices."""
         mine = [link for link in self.links.values() if server in (link.learner, link.term.leader)]
+        self.links.pop(server.sid, None)
         for link in mine:
             self._break(link)
 

@@ -45,7 +45,10 @@ def log(file: LogFile) -> bytes:
     """A log file: padded to the next size, cut behind its last record by a TRUNC, or torn in it by a crash."""
     content = _header(frames.LOG_MAGIC, 0)
     for txn in file.records:
-        content += framed(payload(txn))
+        record = bytearray(framed(payload(txn)))
+        if txn.zxid == file.damaged:
+            record[-2] ^= 1
+        content += record
     if file.ending == "unpadded":
         return content
     if file.ending == "torn" and file.records:
