@@ -41,6 +41,7 @@ def events(
       zabtrace events incident/ --server 3 --from 2026-11-21T00:09:54Z
       zabtrace events incident/ --kind learner_trunc --kind sync_decision --raw
       zabtrace events incident/ --epoch e2 --peer 3
+      zabtrace events incident/ --from 0x100000060 --to 0x10000006c
       zabtrace events zookeeper.log --log-pattern "%d{ISO8601} %-5p [%t] %c{2}: %m%n"
     """
     if counted + unknown + raw > 1:
@@ -77,17 +78,19 @@ def _list_unknown(asked: Asked) -> None:
 def _list(asked: Asked, wanted: Wanted, raw: bool) -> None:
     """Part by part, so that logs of any size need little memory."""
     from zabtrace.render import lines
+    from zabtrace.render.fields import as_object, for_people
 
     head, parts = asked.lines()
-    window = asked.window(head.servers)
-    chosen = lines.Chosen(parts, lambda part: wanted.narrow(part, window.narrow(part.lines)))
+    window, wanted = wanted.bounded(asked.window(head.servers))
+    written = None if raw else for_people if asked.format == "table" else as_object
+    chosen = lines.Chosen(parts, lambda part: wanted.narrow(part, window.narrow(part.lines)), written)
     if raw:
         from zabtrace.evidence.originals import originals, runs
 
         write(asked.output, originals(asked.evidence, runs(frame.select("source", "line", "continued") for frame in chosen)))
         return
     if asked.format in STREAMED:
-        put_parts(asked, (lines.part(frame, head) for frame in chain([head.lines.clear()], chosen)))
+        put_parts(asked, (lines.part(frame, head) for frame in chain([lines.none(head)], chosen)))
     else:
         put(asked, lines.listing(chosen, head))
     if chosen.hidden:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from zabtrace import schema, wording, zxid
 from zabtrace.documents import FORMAT, Document
+from zabtrace.documents.window import Point, Window
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import Judgement
 from zabtrace.grammar.meanings import SIGNS, UNSURE, meanings
@@ -18,6 +19,7 @@ from zabtrace.grammar.messages import messages
 from zabtrace.grammar.notation import Hole, Shape
 from zabtrace.logs.explaining import Explained
 from zabtrace.replay.history import History
+from zabtrace.zxid import epoch
 
 ZXIDS = tuple(
     column.name
@@ -38,6 +40,15 @@ class Wanted:
     zxid: int | None = None
     epoch: int | None = None
     session: int | None = None
+    low: Point | None = None
+    high: Point | None = None
+    """zxids or epochs between which a zxid or epoch of the line lies."""
+
+    def bounded(self, window: Window) -> tuple[Window, Wanted]:
+        """The bounds of a window that are times, and what is asked for with those that are none: a line has several zxids."""
+        low, high = (bound if bound is not None and bound.time is None else None for bound in (window.low, window.high))
+        times = replace(window, low=None if low else window.low, high=None if high else window.high)
+        return times, replace(self, low=low, high=high)
 
     def narrow(self, trace: Trace, lines: pl.DataFrame) -> pl.DataFrame:
         """The lines of these kinds whose fields hold the values; a line without such a field does not."""
@@ -56,8 +67,16 @@ class Wanted:
             yield ZXIDS, lambda name: pl.col(name) == self.zxid
         if self.epoch is not None:
             yield (*EPOCHS, *ZXIDS), lambda name: (pl.col(name) if name in EPOCHS else pl.col(name) // 2**32) == self.epoch
+        if self.low is not None or self.high is not None:
+            spans = [bound for bound in (self.low, self.high) if bound is not None and bound.low != bound.high]
+            yield (*EPOCHS, *ZXIDS) if spans else ZXIDS, self._between
         if self.session is not None:
             yield ("session",), lambda name: pl.col(name) == self.session
+
+    def _between(self, name: str) -> pl.Expr:
+        column, first = pl.col(name), epoch if name in EPOCHS else int
+        above = column >= first(self.low.low) if self.low else column.is_not_null()
+        return above & (column <= first(self.high.high)) if self.high else above
 
 
 def grammar(words: tuple[str, ...] = ()) -> Document:

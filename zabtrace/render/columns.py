@@ -15,6 +15,8 @@ import polars as pl
 from zabtrace import wording
 
 SLICE = 20_000
+OBJECT = "fields"
+"""A column of JSON objects as text: JSON has them as objects, the other formats as text."""
 WIDEST = 200
 """So wide columns are padded; a longer text, such as a path of a megabyte, pushes only its own row aside."""
 
@@ -27,7 +29,8 @@ class Rows:
     names: wording.Names
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return wording.rows(self.df, self.names)
+        for row in wording.rows(self.df, self.names):
+            yield {**row, OBJECT: json.loads(row[OBJECT] or "null")} if OBJECT in row else row
 
     def ndjson(self) -> Iterator[str]:
         """One JSON object per line, some lines at a time."""
@@ -35,7 +38,7 @@ class Rows:
             yield from (json.dumps(row) + "\n" for row in self)
             return
         for part in self.df.iter_slices(SLICE):
-            yield wording.written(part).write_ndjson()
+            yield _with_objects(part) if OBJECT in part.columns else wording.written(part).write_ndjson()
 
     def csv(self) -> Iterator[str]:
         """Comma-separated lines below a heading; lists are JSON."""
@@ -61,6 +64,15 @@ class Rows:
             yield "  ".join(name.ljust(widths[name]) for name in columns).rstrip() + "\n"
             padded = pl.concat_str([pl.col(name).str.pad_end(widths[name]) for name in columns], separator="  ").str.strip_chars_end(" ")
             yield "\n".join(shown.select(padded).to_series()) + "\n"
+
+
+def _with_objects(part: pl.DataFrame) -> str:
+    """Rows whose objects stand last, as they are."""
+    rows = pl.Series(
+        "row", wording.written(part.drop(OBJECT)).write_ndjson().removesuffix("\n").split("\n") if part.height else [], dtype=pl.String
+    )
+    whole = pl.concat_str(rows.str.strip_suffix("}"), pl.lit(f',"{OBJECT}":'), part[OBJECT].fill_null("null"), pl.lit("}\n"))
+    return "".join(pl.select(whole).to_series())
 
 
 def _as_json(part: pl.DataFrame) -> list[pl.Series]:

@@ -13,10 +13,11 @@ from zabtrace.documents.window import Window
 from zabtrace.evidence.trace import Trace
 from zabtrace.render import screens
 from zabtrace.render.columns import Rows
+from zabtrace.render.fields import as_object, with_fields
 from zabtrace.render.screen import Lines, Sentence
 from zabtrace.render.views import View
 
-SHOWN = ("server", "time", "level", "logger", "kind", "message", "source", "line")
+SHOWN = ("server", "time", "level", "logger", "kind", "fields", "message", "source", "line")
 UNKNOWN_SHOWN = ("count", "level", "logger", "shape", "source", "line")
 EMPTY = "No log line is there to show."
 UNDERSTOOD = "Every message was understood."
@@ -30,6 +31,8 @@ class Chosen:
 
     parts: Iterable[Trace]
     narrow: Narrow
+    fields: Callable[[list[str]], pl.Expr] | None = None
+    """How their fields are written, null where they are not wanted."""
     hidden: int = 0
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
@@ -37,7 +40,7 @@ class Chosen:
             shown = self.narrow(part)
             self.hidden += part.lines.height - shown.height
             if shown.height:
-                yield shown
+                yield shown if self.fields is None else with_fields(shown, part, self.fields)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class Parts(Rows):
             empty = False
         if empty:
             yield EMPTY + "\n"
+
+
+def none(head: Trace) -> pl.DataFrame:
+    """No lines, with the columns that a listing has."""
+    return with_fields(head.lines.clear(), head, as_object)
 
 
 def part(lines: pl.DataFrame, trace: Trace) -> View:
