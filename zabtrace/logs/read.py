@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -154,13 +155,23 @@ class Batches:
 
     def _blocks(self, first: Batch) -> Iterator[Block]:
         """The lines without what is wrapped around them; what that is and the layout are told by the first ones."""
-        for number, block in enumerate(blocks_of_lines(self.source.blocks(BLOCK))):
+        blocks = self.source.blocks(BLOCK)
+        for number, block in enumerate(blocks_of_lines(ahead(blocks) if self.source.compression else blocks)):
             if not number:
                 sample = block.lines["text"].head(SAMPLE).to_list()
                 self.peeler = Peeler(find_wrappers(sample, self.pattern))
                 first.rests.wanted = first.rests.wanted or find_layout(self.peeler.bare(sample))
             yield from self.peeler.peel(block)
         yield from self.peeler.rest()
+
+
+def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same, the next one made by another thread while one is at work: unfolding takes as long as reading."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = pool.submit(next, blocks, None)
+            yield block
 
 
 def _assembled(name: str, reading: _Reading, peeler: Peeler) -> LogRead:
