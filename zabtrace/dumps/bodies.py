@@ -83,9 +83,10 @@ def decode(ops: pl.Series, rests: pl.Series) -> Bodies:
     ops_table = pl.concat(members, how="diagonal") if members else pl.DataFrame(schema={"row": table.schema["row"], "index": pl.Int64})
     broken = ops_table.filter(pl.col("type") == opcodes.ERROR)["row"].unique() if members else pl.Series([], dtype=table.schema["row"])
     failed = (pl.col("op") == "error") | pl.col("row").is_in(broken.implode())
-    if "ephemeral" in joined.columns:
-        never = pl.lit(table["op"].is_in(["createContainer", "createTTL"]))
-        joined = joined.with_columns(ephemeral=pl.when(never).then(pl.lit(value=False)).otherwise("ephemeral"))
+    if "ephemeral" not in joined.columns:
+        joined = joined.with_columns(ephemeral=pl.lit(None, dtype=schema.FLAG))
+    never = pl.lit(table["op"].is_in(["createContainer", "createTTL"]))
+    joined = joined.with_columns(ephemeral=pl.when(never).then(pl.lit(value=False)).otherwise("ephemeral"))
     columns = joined.drop("known").with_columns(table.select(failed=failed)["failed"])
     return Bodies(columns, ops_table, known)
 

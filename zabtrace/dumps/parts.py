@@ -265,6 +265,6 @@ def _texts(content: bytes, begin: int) -> pl.DataFrame:
     table = table.with_columns(group=pl.col("mark").is_not_null().cum_sum()).filter(pl.col("group") > 0)
     return (
         table.group_by("group", maintain_order=True)
-        .agg(pl.col("offset", "mark").first(), pl.col("line").str.join("\n").alias("text"))
+        .agg(pl.col("offset", "mark").first(), pl.col("line").str.join("\n").str.strip_chars_end("\n").alias("text"))
         .drop("group")
     )
