@@ -18,7 +18,7 @@ from zabtrace.evidence.copies import number_copies, states
 from zabtrace.evidence.entry import Entry
 from zabtrace.evidence.kinds import SNAPSHOT, SNAPSHOT_DUMP, TXN_DUMP, TXN_LOG
 from zabtrace.evidence.trace import Trace
-from zabtrace.records import TxnLog, TxnLogRead, read_snapshot
+from zabtrace.records import TxnLog, TxnLogRead, read_snapshot, read_znodes
 
 TELLING = ("zxid", "payload_hash")
 """Columns of TXNS that tell two saved states apart."""
@@ -59,11 +59,11 @@ def records(entries: list[Entry], head: Trace) -> Iterator[Trace]:
 
 
 def znodes(entries: list[Entry]) -> Iterator[pl.DataFrame]:
-    """An empty ZNODES, and that of each snapshot in turn."""
+    """An empty ZNODES, and that of each part of each snapshot in turn."""
     yield schema.frame(schema.ZNODES)
     for entry in entries:
         if entry.kind == SNAPSHOT:
-            yield _placed(schema.ZNODES, read_snapshot(entry.source, znodes=True, digest=False).znodes, entry)
+            yield from (_placed(schema.ZNODES, part, entry) for part in read_znodes(entry.source))
         elif entry.kind == SNAPSHOT_DUMP:
             yield dumped.znodes(entry)
 

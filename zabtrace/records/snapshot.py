@@ -1,7 +1,7 @@
 """Snapshots as tables: one row of SNAPSHOTS, every znode a row of ZNODES, everything odd a DAMAGE row.
 
 Strategy: the parts are read in the order of FileSnap.serialize, each bounded by the bytes left; every seal is checked against the
-running Adler-32. Positions of the znodes are found in ``lanes``, their columns decoded together. ``valid`` is what a server
+running Adler-32. Positions of the znodes are found in ``lanes``, their columns decoded in ``znodes``. ``valid`` is what a server
 would accept.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +19,8 @@ import polars as pl
 
 from zabtrace import schema
 from zabtrace.grammar import jute
-from zabtrace.records import damage, digest, lanes, reference, snappy
-from zabtrace.records.columns import DTYPES, Bytes, Column, Cursor, Flags, Ints, Slices, every, numbers, only, texts
+from zabtrace.records import damage, lanes, reference, snappy
+from zabtrace.records.columns import DTYPES, Bytes, Flags, Ints, every
 from zabtrace.records.frames import (
     END_OF_NODES,
     FILE_HEADER,
@@ -31,6 +32,8 @@ from zabtrace.records.frames import (
     name_zxid,
 )
 from zabtrace.records.reference import MalformedError
+from zabtrace.records.txnlog import let_go
+from zabtrace.records.znodes import decoded, summed
 from zabtrace.source import BUFFER_LIMIT, Source
 
 _INT = struct.Struct(">i")
@@ -39,11 +42,6 @@ _NODE_FIXED = 68
 """Bytes of a node behind its data: long acl and StatPersisted."""
 LONGEST_LIKELY, HOPS = 1 << 12, 3
 """A guess is worth following where a path is no longer than that, and where so many nodes follow each other."""
-NODE_COLUMNS = {
-    "acl": "acl_id", "stat.czxid": "czxid", "stat.mzxid": "mzxid", "stat.ctime": "ctime", "stat.mtime": "mtime", "stat.version": "version",
-    "stat.cversion": "cversion", "stat.aversion": "aversion", "stat.ephemeralOwner": "ephemeral_owner", "stat.pzxid": "pzxid",
-}  # fmt: skip
-"""jute name, column of ZNODES."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +90,22 @@ def read_snapshot(source: Source, znodes: bool = False, *, digest: bool = True) 
 
     Damage becomes rows; nothing is raised for what the file holds.
     """
+    reading, rows = _read(source)
+    parts = list(decoded(source.name, reading.data, reading.nodes, tabled=znodes, digested=digest))
+    reading.row |= {"valid": not rows and not source.faults, "reason": _why(source, rows), **summed(parts)}
+    table = schema.frame(schema.SNAPSHOTS, [reading.row | {"source": source.name}])
+    nodes = pl.concat([schema.frame(schema.ZNODES), *(part.table for part in parts)])
+    return SnapshotRead(table, nodes, damage.frame(source.name, rows), *_side_tables(source.name, reading))
+
+
+def read_znodes(source: Source) -> Iterator[pl.DataFrame]:
+    """The ZNODES that ``read_snapshot`` gives, part by part."""
+    reading, _ = _read(source)
+    return (part.table for part in decoded(source.name, reading.data, reading.nodes, tabled=True, digested=False))
+
+
+def _read(source: Source) -> tuple[_Reading, list[dict[str, Any]]]:
+    """All but the columns of the znodes, and what is damaged."""
     data, compression, rows = _uncompressed(source)
     reading = _Reading(data, {"zxid": name_zxid(source.name, "snapshot"), "compression": compression, "bytes": source.size})
     if not rows:
@@ -99,12 +113,8 @@ def read_snapshot(source: Source, znodes: bool = False, *, digest: bool = True) 
             _read_parts(reading)
         except _BrokenError as broken:
             rows = [_unfinished(source.name, broken.row)]
-    reading.row |= {"valid": not rows and not source.faults, "reason": _why(source, rows)}
-    columns, buffer = _columns(reading)
-    reading.row |= _facts(columns, buffer, digest)
-    table = schema.frame(schema.SNAPSHOTS, [reading.row | {"source": source.name}])
-    nodes = schema.conform(schema.ZNODES, _table(columns, buffer), source=source.name) if znodes else schema.frame(schema.ZNODES)
-    return SnapshotRead(table, nodes, damage.frame(source.name, rows), *_side_tables(source.name, reading))
+    let_go(data, 0, len(data))
+    return reading, rows
 
 
 def stored_bytes(source: Source) -> memoryview:
@@ -265,40 +275,8 @@ def _body(reading: _Reading, part: str, why: str, at: int | None = None) -> _Bro
     return _BrokenError(damage.row("snapshot_body", reading.at if at is None else at, part=part, why=why))
 
 
-# ---------------------------------------------------------------- the znodes
-def _columns(reading: _Reading) -> tuple[dict[str, Column], Bytes]:
-    buffer = np.frombuffer(reading.data, dtype=np.uint8)
-    cursor = Cursor.over(buffer, reading.nodes, np.full(reading.nodes.size, buffer.size))
-    return {"offset": reading.nodes} | cursor.decode(jute.records()["SnapshotNode"]), buffer
-
-
-def _facts(columns: dict[str, Column], buffer: Bytes, with_digest: bool) -> dict[str, Any]:
-    """Columns of SNAPSHOTS that are sums over the znodes read."""
-    own = ~digest.below_zookeeper(buffer, only(columns["path"], Slices), itself=True)
-    zxids = [numbers(columns[f"stat.{name}"])[own].max(initial=-(1 << 63)) for name in ("czxid", "mzxid", "pzxid")]
-    return {
-        "nodes": own.size,
-        "max_zxid": int(max(zxids)) if own.any() else None,
-        "tree_digest": digest.tree_digest(buffer, columns) if own.size and with_digest else None,
-    }
-
-
 def _side_tables(name: str, reading: _Reading) -> tuple[pl.DataFrame, pl.DataFrame]:
     """SNAPSHOT_SESSIONS and ACLS."""
     sessions = pl.DataFrame({"session": reading.sessions["id"].astype(np.int64), "timeout": reading.sessions["timeOut"].astype(np.int64)})
     acls = pl.DataFrame(reading.acls, schema={"acl_id": pl.Int64, "acl": pl.String}, orient="row")
     return schema.conform(schema.SNAPSHOT_SESSIONS, sessions, source=name), schema.conform(schema.ACLS, acls, source=name)
-
-
-def _table(columns: dict[str, Column], buffer: Bytes) -> pl.DataFrame:
-    path, data = only(columns["path"], Slices), only(columns["data"], Slices)
-    null = pl.Series(data.length < 0)
-    return pl.DataFrame(
-        [
-            pl.Series("offset", numbers(columns["offset"])),
-            texts(buffer, path).replace("", "/").alias("path"),
-            pl.Series("data_offset", data.start).set(null, None),
-            pl.Series("data_len", data.length).set(null, None),
-            *(pl.Series(name, numbers(columns[jute_name])) for jute_name, name in NODE_COLUMNS.items()),
-        ]
-    )
