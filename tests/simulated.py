@@ -20,7 +20,7 @@ from zabtrace.replay import replay
 from zabtrace.simulate import evidence, mutations, scenario
 from zabtrace.simulate.ensemble import Ensemble
 
-VERSIONS = ("3.4.6", "3.4.14", "3.5.3", "3.5.9", "3.5.10", "3.6.1", "3.6.4", "3.7.2", "3.8.0", "3.8.6", "3.9.0", "3.9.2", "3.9.5")
+VERSIONS = ("3.4.6", "3.4.14", "3.5.4", "3.5.9", "3.5.10", "3.6.1", "3.6.4", "3.7.2", "3.8.0", "3.8.6", "3.9.0", "3.9.2", "3.9.5")
 THREE_TERMS = """servers 1 2 3
 start 1 2 3
 rest

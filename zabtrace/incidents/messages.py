@@ -71,7 +71,7 @@ def votes(scene: Scene, term: Term, _: Marks) -> Iterator[Message]:
         met: set[Interval] = set()
         for notice in found.heard.get(receiver.index, ()):
             looking = cast.get((notice.sender, notice.ballot)) if notice.state == "LOOKING" else None
-            if looking is not None and looking not in met:
+            if looking is not None and looking not in met and (notice.sender, notice.ballot) not in found.recast:
                 met.add(looking)
                 time, source, line = noticed.times[notice.row], noticed.sources[notice.row], noticed.lines[notice.row]
                 seen = None if time is None else End(receiver.server, notice.at, time, source, line)

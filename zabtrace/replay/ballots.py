@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import polars as pl
@@ -63,6 +64,13 @@ class Ballots:
     """interval -> what its server saw in it, its own votes included."""
     received: dict[tuple[int, int], list[Notice]] = field(default_factory=lambda: defaultdict(list))
     """(who saw it, LOOKING sender) -> notices in order."""
+
+    @cached_property
+    def recast(self) -> frozenset[tuple[int, Ballot]]:
+        """(server, vote) that a server cast in several LOOKING intervals, in another process maybe: which one others saw is open."""
+        own = self.frame.filter((pl.col("server") == pl.col("sid")) & (pl.col("state") == "LOOKING"))
+        counted = own.group_by("sid", "round", "leader", "zxid", "peer_epoch").agg(pl.col("interval").n_unique().alias("intervals"))
+        return frozenset((sid, Ballot(*vote)) for sid, *vote in counted.filter(pl.col("intervals") > 1).drop("intervals").iter_rows())
 
     def own(self, interval: Interval) -> list[Ballot]:
         """The votes that a LOOKING server cast, as it printed them itself."""

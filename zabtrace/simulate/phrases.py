@@ -76,6 +76,8 @@ PHRASES = (
     Phrase("leading took", "3.4.0-3.4, 3.5.0-3.5.1", "leader_elected", "Leader"),
     Phrase("leading took", "3.5.2-", "leader_elected", "Leader", has=" MS"),
     Phrase("connected", "3.6.0-", "leader_connected", "Learner$LeaderConnector", CONNECTOR, "Successfully"),
+    Phrase("observing leader", "3.4.0-3.4, 3.5.0-3.5", "observer_observing", "Observer", has="Observing {ADDRESS}"),
+    Phrase("observing leader", "3.6.0-", "observer_observing", "Observer", has="new leader"),
     Phrase("learner info", EVERY, "follower_info", "LearnerHandler", HANDLER),
     Phrase("sync decision", "3.4.0-3.4.2", "sync_decision", "LearnerHandler", HANDLER, "maxCommittedLog ="),
     Phrase("sync decision", "3.4.3-3.4", "sync_decision", "LearnerHandler", HANDLER, "minCommittedLog={HEX} peerLastZxid="),

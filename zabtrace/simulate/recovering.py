@@ -129,8 +129,10 @@ class Recovering(Electing):
         if term is not None and term.alive and self.reaches(server, leader):
             self._ports += 1
             link = self.links[server.sid] = Link(term, server, process, self._ports)
-            if not server.observer:
-                self.say(server, "connected", {"address": f"/127.0.0.{leader.sid}:2888"}, leader=leader.sid)
+            address = f"/127.0.0.{leader.sid}:2888"
+            if server.observer:
+                self.say(server, "observing leader", {"sid": leader.sid, "address": address})
+            self.say(server, "connected", {"address": address}, leader=leader.sid)
             accepted = server.disk.accepted or 0
             self.send(server, leader, lambda: self._introduced(link, accepted), kept=True)
         elif tries < TRIES:

@@ -11,8 +11,10 @@ from zabtrace.protocol.vote import Vote
 from zabtrace.simulate.disk import Disk, Snap, Txn
 
 DOWN = "DOWN"
-FAST_FORWARDED = "3.4.12-3.4, 3.5.4-"
-"""Releases that bring the database up to the end of the log before an election (ZOOKEEPER-2845)."""
+RELOADED = "3.4.0-3.4.9, 3.5.0-3.5.2"
+"""Releases that load the database from the disk anew for every election."""
+KEPT_STALE = "3.4.10-3.4.11, 3.5.3-3.5.3"
+"""Releases that keep it without what is only logged (ZOOKEEPER-2845); all later ones bring it up to the end of the log."""
 
 
 @dataclass
@@ -84,10 +86,13 @@ class Server:
             self.disk.files[-1].ending = "torn"
 
     def look(self) -> None:
-        """Back to LOOKING in the same process: the database is kept, and fast-forwarded where the release does that."""
+        """Back to LOOKING in the same process: the database is loaded anew, or kept and brought up to the end of the log."""
         self._leave()
+        if among(self.release, RELOADED):
+            self.history, self.last, replayed = self.disk.load()
+            self.committed_log = list(replayed)
         held = set(self.history)
-        for txn in self.disk.records if among(self.release, FAST_FORWARDED) else ():
+        for txn in () if among(self.release, KEPT_STALE) else self.disk.records:
             if txn.zxid > self.last and txn not in held:
                 self.apply(txn)
 
