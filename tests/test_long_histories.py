@@ -12,11 +12,18 @@ import polars as pl
 import pytest
 
 from zabtrace import cli
+from zabtrace.charts import progress
+from zabtrace.checks import check
 from zabtrace.evidence import gather, long
-from zabtrace.fates import unfold
+from zabtrace.fates import judge, unfold
+from zabtrace.predict import predict
 from zabtrace.records import read_txn_log
 from zabtrace.records.outline import Library, outline
+from zabtrace.replay import replay
+from zabtrace.report import facts
+from zabtrace.report.content import sessions
 from zabtrace.source import Source
+from zabtrace.wording import Names
 
 SAMPLES = Path(__file__).parent.parent / "sample_logs"
 INCIDENTS = sorted(path.name for path in SAMPLES.iterdir() if path.is_dir())
@@ -150,6 +157,34 @@ def test_what_stays_and_what_was_left_out_are_all_records(incident: str, monkeyp
     opened = thin.long.unfolded(thin, [(0, 1 << 62)])
     assert opened.txns.equals(whole.txns)
     assert opened.ops.equals(whole.ops)
+
+
+@pytest.mark.parametrize("incident", INCIDENTS)
+def test_what_is_drawn_and_foretold_of_a_folded_history_is_that_of_the_whole(incident: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = disks_of(incident)
+    monkeypatch.setattr(long, "FOLD_FROM", 0)
+    monkeypatch.setattr(long, "NEAR", 10)
+    monkeypatch.setattr(long, "POINTS", 20)
+    monkeypatch.setattr("zabtrace.predict.COMMITTED_LOG", 10)
+    thin = gather(evidence, fold=[])
+    assert thin.long is not None
+    held = thin.long.detailed(thin)
+    assert held.long is None
+    assert held.txns.equals(gather(evidence).txns)
+    monkeypatch.setattr(long, "WHOLE", 0)
+    drawn = thin.long.detailed(thin)
+    assert drawn.folds.height
+    found = []
+    for trace in (gather(evidence), drawn):
+        history, judgement = unfold.settled(replay(trace), judge(replay(trace)))
+        told = check(history, judgement.writes, judgement.reasons)
+        checks = [told.servers, told.bugs, *((one.check, one.finding) for one in told.checks if "digests" not in one.check)]
+        written = sum(progress.timed(history).filter(pl.col("server") == 1)["n"])
+        known = sessions(history, Names.of(trace.servers))
+        numbers = facts.numbers(history, judgement)
+        found.append((checks, predict(history), written, sorted(known, key=lambda row: row["session"]), numbers))
+    for whole, other in zip(*found, strict=True):
+        assert whole == other
 
 
 def test_parquet_in_parts_holds_what_one_frame_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,10 +62,15 @@ class Scale:
 
 
 def timed(history: History) -> pl.DataFrame:
-    """The records of the newest disks whose time a calendar has."""
-    return history.trace.txns.lazy().filter((pl.col("copy") == 0) & pl.col("time").to_physical().is_between(*wording.CALENDAR)).select(
-        "server", "zxid", "time"
+    """The records of the newest disks whose time a calendar has; ``n``: how many one stands for, itself included (Trace.folds)."""
+    found = history.trace.txns.lazy().filter((pl.col("copy") == 0) & pl.col("time").to_physical().is_between(*wording.CALENDAR)).select(
+        "server", "zxid", "time", "source", "offset"
     ).collect()  # fmt: skip
+    folds = history.trace.folds.select("source", "offset", "skipped")
+    if folds.is_empty():
+        return found.select("server", "zxid", "time", n=pl.lit(1, pl.UInt32))
+    joined = found.join(folds, on=["source", "offset"], how="left", maintain_order="left")
+    return joined.select("server", "zxid", "time", n=(pl.col("skipped").fill_null(0) + 1).cast(pl.UInt32))
 
 
 def progress(records: pl.DataFrame, names: wording.Names, scale: Scale) -> Iterable[go.Scatter]:
@@ -113,8 +118,9 @@ def binned(records: pl.DataFrame) -> tuple[int, pl.DataFrame] | None:
         return None
     width = max(math.ceil((high - low + 1) / BINS), 10)
     start = (pl.col("time").to_physical() - low) // width * width + low
+    number = pl.col("n").sum() if "n" in records.columns else pl.len()
     counted = (
-        records.group_by(start.alias("bin"), "server").agg(pl.len().alias("n")).group_by("bin").agg(pl.col("n").max().alias("records"))
+        records.group_by(start.alias("bin"), "server").agg(number.alias("n")).group_by("bin").agg(pl.col("n").max().alias("records"))
     )
     every = pl.DataFrame({"bin": range(low, high + width + 1, width)}, schema={"bin": pl.Int64})
     return width, every.join(counted, on="bin", how="left").fill_null(0).sort("bin")

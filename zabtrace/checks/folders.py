@@ -8,10 +8,12 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from zabtrace.evidence.trace import Trace
 from zabtrace.protocol import logreading, startup
+from zabtrace.protocol.logreading import Ints
 from zabtrace.records.frames import END_OF_NODES, FILE_HEADER, RECORD_FRAME, TXN_HEADER
 from zabtrace.records.opcodes import BY_CODE, MULTI
 
@@ -72,8 +74,19 @@ def _log(trace: Trace, row: dict[str, Any]) -> logreading.LogFile:
     doubtful = tuple((offset, _frame(trace, row, offset)) for offset in _doubtful(trace, row["source"]))
     return logreading.LogFile(
         own_name(row["source"]), row["name_zxid"], row["bytes"], _magic(trace, row["source"]), doubtful, tuple(_types(records)),
-        records["offset"].to_numpy(), records["zxid"].to_numpy(),
+        *_every(records, trace.folds),
     )  # fmt: skip
+
+
+def _every(records: pl.DataFrame, folds: pl.DataFrame) -> tuple[Ints, Ints]:
+    """Offsets and zxids of a log's records, those that were left out (schema.FOLDS) among them: they lie behind the one before."""
+    joined = records.join(folds.select("source", "offset", "skipped"), on=["source", "offset"], how="left", maintain_order="left")
+    offset, zxid, skipped = (joined[name].fill_null(0).to_numpy() for name in ("offset", "zxid", "skipped"))
+    if not skipped.any():
+        return offset, zxid
+    row = np.repeat(np.arange(skipped.size), skipped + 1)
+    behind = np.cumsum(skipped + 1)[row] - 1 - np.arange(row.size)
+    return np.where(behind > 0, offset[np.maximum(row - 1, 0)], offset[row]), zxid[row] - behind
 
 
 def _magic(trace: Trace, source: str) -> bool:

@@ -51,7 +51,8 @@ def _jumps(scene: Scene, server: int) -> Iterator[dict[str, Any]]:
     inexact = (pl.col("step") == "import") & (pl.col("import_zxid") != pl.col("zxid") - 1)
     for row in before.filter((pl.col("step") == "hole") | inexact).iter_rows(named=True):
         first = row["previous"] + 1 if epoch(row["previous"]) == row["epoch"] else make(row["epoch"], 1)
-        elsewhere = own.filter(pl.col("zxid").is_between(first, row["zxid"] - 1)).height  # out of order, not missing
+        below = own.filter(pl.col("zxid").is_between(first, row["zxid"] - 1)).unique(subset=["zxid"])
+        elsewhere = scene.history.trace.stands_for(below)  # out of order, not missing
         told = row["step"] == "import" and scene.received_snapshot(server, row["epoch"])
         if elsewhere < row["zxid"] - first and not told and not _damaged(scene, row, "data"):
             yield {**row, "first": first}

@@ -71,15 +71,17 @@ class Asked:
         with self.step("reading the evidence"):
             return evidence.lines(self.evidence, self.before, self.timezone, self.log_pattern)
 
-    def history(self, fold: Sequence[int] | None = None) -> History:
-        """Read the evidence and replay it."""
+    def history(self, fold: Sequence[int] | None = None, *, drawn: bool = False) -> History:
+        """Read the evidence and replay it; of a folded history that is ``drawn`` enough stays for that."""
         from zabtrace.replay import replay
 
         trace = self.trace(fold=fold)
+        if drawn and trace.long is not None:
+            trace = trace.long.detailed(trace)
         with self.step("replaying"):
             return replay(trace)
 
-    def judged(self, since: str | None = None, fold: Sequence[int] | None = None) -> tuple[History, Judgement]:
+    def judged(self, since: str | None = None, fold: Sequence[int] | None = None, *, drawn: bool = False) -> tuple[History, Judgement]:
         """Read, replay and judge; ``since`` (time, zxid or epoch) is where judging begins.
 
         With ``fold``, the zxids that are asked for, a long history is folded; what did not survive is told one by one all the same.
@@ -91,7 +93,7 @@ class Asked:
         at = point(since) if since else None
         if at and fold is not None:
             fold = None if at.time else (*fold, at.low)  # a time may be that of any record
-        history = self.history(fold)
+        history = self.history(fold, drawn=drawn)
         with self.step("judging every write"):
             return settled(history, judge(history, since=first_zxid_from(at, history.trace.txns) if at else None))
 
@@ -101,6 +103,17 @@ class Asked:
 
         bounds: list[Point | None] = [point(bound) if bound else None for bound in (self.low, self.high)]
         return Window(sids(self.server, servers), *bounds)
+
+
+def known_release(version: str | None) -> str | None:
+    """A release as given with --zookeeper-version. Raises UsageError where it is none of ZooKeeper 3."""
+    import re
+
+    from zabtrace.errors import UsageError
+
+    if version is not None and not re.fullmatch(r"3\.\d{1,3}\.\d{1,3}([-.].*)?", version):
+        raise UsageError(f"--zookeeper-version: {version!r} is no release of ZooKeeper 3. Write it as 3.8.4.")
+    return version
 
 
 EVIDENCE = [

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PAGE = Path("zabtrace-report.html")
 FORMATS = ("html", "md", "timesketch", "shiviz")
+FOLDED = ("html", "md")
+"""Forms that a long history is folded for; the others list every record."""
 SEVERITY = (1, 3, 0)
 """Exit codes, the worst first."""
 
@@ -97,15 +99,17 @@ def _findings(asked: Asked) -> Findings:
     from zabtrace.documents import checks as checked
     from zabtrace.documents import incidents as told
     from zabtrace.documents.accounts import details
+    from zabtrace.evidence.long import uneven
     from zabtrace.incidents import incidents
     from zabtrace.predict import predict
     from zabtrace.report.content import Findings
 
-    history, judgement = asked.judged()
+    history, judgement = asked.judged(fold=[] if asked.format in FOLDED else None, drawn=True)
     names = wording.Names.of(history.trace.servers)
     window = asked.window(history.trace.servers)
     with asked.step("predicting the next start"):
-        prediction = predict(history)
+        # a start may discard any record that some server lacks: where these are too many, none is foretold
+        prediction = None if uneven(history.trace) else predict(history)
     with asked.step("checking"):
         found = checked.check(check(history, judgement.writes, judgement.reasons), names)
     with asked.step("looking for causes"):

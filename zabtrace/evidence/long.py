@@ -6,8 +6,11 @@ for) is given to it, and the records of sessions whose clients were heard. Any r
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -23,6 +26,16 @@ from zabtrace.records.outline import Outline
 from zabtrace.records.txnlog import records_at
 from zabtrace.source import Source
 
+POINTS = 10_000
+"""So many zxids at least, evenly spread, stay where a long history is drawn."""
+NEAR = 512
+"""So many records on both sides of the end of an epoch stay there: more than a server's committed log holds (ZKDatabase, 500)."""
+ROOM = 1_000_000
+"""So many records, over all servers, that not all of them hold, are unfolded there."""
+SESSIONS = 1_000
+"""So many sessions, the busiest ones, are counted."""
+WHOLE = 3_000_000
+"""So many records, over all servers, are held where more is asked than what became of them."""
 FOLD_FROM = 32 << 20
 """Bytes of transaction logs, their padding left out, from which a history is long."""
 BLOCK = 1 << 20
@@ -82,6 +95,38 @@ class Long:
         found = long.tables()
         return replace(trace, txns=found.txns, ops=found.ops, folds=found.folds, long=long)
 
+    def detailed(self, trace: Trace) -> Trace:
+        """``trace`` with enough records to draw it and to foretell a start: all, where they can be held; else points all along, those
+        around the ends of epochs, the first of each kind, the first and last of each session, and those that some servers lack.
+        """
+        if sum(stretch.columns.size for log in self.logs for stretch in log.outline.stretches) <= WHOLE:
+            return replace(self.unfolded(trace, [(-1 << 63, (1 << 63) - 2)]), long=None)
+        marks = [self.named, *_points(self.logs), *_ends(self.logs), *(_values(self.sessions, name) for name in ("first", "last"))]
+        marks += _first_of_each_kind(self.logs)
+        thin = replace(self, named=np.unique(np.concatenate(marks))).unfolded(trace, ())
+        room, chosen = ROOM // max(len({log.server for log in self.logs}), 1), list[tuple[int, int]]()
+        for first, last in uneven(thin):
+            room -= last - first + 1
+            if room >= 0:
+                chosen.append((first, last))
+        return thin.long.unfolded(thin, chosen) if thin.long is not None and chosen else thin
+
+    @cached_property
+    def sessions(self) -> pl.DataFrame:
+        """The busiest sessions: session, records (as many as the server has of it whose newest logs have most), first and last zxid."""
+        servers = sorted({log.server for log in self.logs if log.copy == 0 and log.server is not None})
+        counted = [_sessions([log for log in self.logs if log.copy == 0 and log.server == server]) for server in servers]
+        of_all = pl.concat([_sessions([]), *counted]).group_by("session").agg(pl.max("records"), pl.min("first"), pl.max("last"))
+        return of_all.sort("records", "session", descending=[True, False]).head(SESSIONS)
+
+
+def uneven(trace: Trace) -> list[tuple[int, int]]:
+    """Ranges of zxids that were left out and that the newest logs of some servers lack."""
+    newest = trace.folds.filter(pl.col("copy") == 0)
+    servers = trace.txn_files.filter(pl.col("copy") == 0).get_column("server").n_unique()
+    held = newest.group_by("zxid").agg(pl.col("server").n_unique(), pl.col("skipped").first()).filter(pl.col("server") < servers)
+    return [(zxid - skipped, zxid - 1) for zxid, skipped in held.select("zxid", "skipped").sort("zxid").iter_rows()]
+
 
 def worth_folding(entries: Sequence[Entry]) -> bool:
     """Are the records many, and can every question be answered from a part of them?
@@ -125,6 +170,47 @@ def _numbers(trace: Trace) -> Iterator[Ints]:
 
 def _values(df: pl.DataFrame, name: str) -> Ints:
     return df.get_column(name).drop_nulls().to_numpy()
+
+
+def _points(logs: Sequence[Log]) -> Iterator[Ints]:
+    """zxids at even distances, the same in all logs."""
+    sizes = Counter[tuple[int | None, int | None]]()
+    for log in logs:
+        sizes[log.server, log.copy] += sum(stretch.columns.size for stretch in log.outline.stretches)
+    distance = max(max(sizes.values(), default=0) // POINTS, 1)
+    for log in logs:
+        yield from (zxid[zxid % distance == 0] for zxid in (stretch.columns.zxid for stretch in log.outline.stretches))
+
+
+def _ends(logs: Sequence[Log]) -> Iterator[Ints]:
+    """The zxids around the first and the last one of each epoch in each log."""
+    for log in logs:
+        spans: dict[int, list[int]] = defaultdict(list)
+        for zxid in (stretch.columns.zxid for stretch in log.outline.stretches):
+            edges = np.append(0, np.flatnonzero(np.diff(zxid >> 32)) + 1)
+            for begin, end in pairwise([*edges.tolist(), zxid.size]):
+                spans[int(zxid[begin]) >> 32] += [int(zxid[begin]), int(zxid[end - 1])]
+        for found in spans.values():
+            yield from (np.arange(min(found), min(found) + NEAR), np.arange(max(found) - NEAR, max(found)) + 1)
+
+
+def _first_of_each_kind(logs: Sequence[Log]) -> Iterator[Ints]:
+    """The zxid of the first record of each op code in each part of a log: releases differ in those that they can read."""
+    for columns in (stretch.columns for log in logs for stretch in log.outline.stretches):
+        yield columns.zxid[np.unique(columns.type, return_index=True)[1]]
+
+
+def _sessions(logs: Sequence[Log]) -> pl.DataFrame:
+    """Per session: how many records these logs have of it, and the first and the last zxid."""
+    parts = [stretch.columns for log in logs for stretch in log.outline.stretches]
+    counted = [
+        pl.DataFrame({"session": part.session, "zxid": part.zxid})
+        .group_by("session")
+        .agg(records=pl.len().cast(pl.Int64), first=pl.col("zxid").min(), last=pl.col("zxid").max())
+        for part in parts
+    ]
+    empty = pl.DataFrame(schema={"session": pl.Int64, "records": pl.Int64, "first": pl.Int64, "last": pl.Int64})
+    return pl.concat([empty, *counted]).group_by("session").agg(pl.sum("records"), pl.min("first"), pl.max("last"))
 
 
 def _of_interest(trace: Trace, logs: Iterable[Outline]) -> Iterator[Ints]:

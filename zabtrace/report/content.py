@@ -194,6 +194,11 @@ def sessions(history: History, names: wording.Names) -> list[dict[str, Any]]:
         pl.col("zxid").min().alias("first_zxid"),
         pl.col("zxid").max().alias("last_zxid"),
     )
+    if history.trace.long is not None:  # most records were left out: there they are counted
+        asides = once.filter(opened | closed).group_by("session").agg(pl.len().cast(pl.Int64).alias("asides"))
+        counted = history.trace.long.sessions.join(asides, on="session", how="left")
+        written = counted.select("session", writes=pl.col("records") - pl.col("asides").fill_null(0))
+        table = table.drop("writes").join(written, on="session").select(table.columns)
     most = table.sort("writes", "session", descending=[True, False]).head(SESSIONS)
     return list(wording.rows(most, names))
 

@@ -59,7 +59,7 @@ def numbers(history: History, judgement: Judgement) -> list[tuple[str, str]]:
     established = history.epochs.filter(pl.col("status") == "established").height
     longest = max((out.ms for out in history.unavailable), default=None)
     return [
-        (f"{judgement.writes.height:,}", "writes judged"),
+        (f"{sum(counts.values()):,}", "writes judged"),
         (f"{counts['survived'] + counts['recovered']:,}", "survived or recovered"),
         (f"{gone:,}", "discarded, or will be"),
         (f"{counts['lost']:,}", "lost"),
