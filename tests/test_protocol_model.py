@@ -2,9 +2,10 @@
 
 import pytest
 
-from zabtrace.protocol import broadcast, discovery, durable, truncation
+from zabtrace.protocol import broadcast, discovery, durable, legacy, truncation
 from zabtrace.protocol.discovery import Summary
 from zabtrace.protocol.election import FOLLOWING, LEADING, LOOKING, Looking, Notification, elect, first_vote
+from zabtrace.protocol.legacy import OldVote
 from zabtrace.protocol.quorum import Config
 from zabtrace.protocol.sync import Position, decide
 from zabtrace.protocol.vote import Vote, wins
@@ -246,3 +247,35 @@ def test_commits_are_in_order_and_need_every_configuration() -> None:
     assert broadcast.committed({1: {1, 3, 4}}, joint) == [1]
     assert not broadcast.keeps_leading({2}, 1, [FIVE])
     assert broadcast.keeps_leading({2, 3}, 1, [FIVE])
+
+
+# ---------------------------------------------------------------- older elections
+TEXTBOOK_OLD = {1: OldVote(8, 1), 2: OldVote(8, 2), 4: OldVote(7, 4)}
+
+
+def test_leader_election_finds_the_best_vote_in_two_rounds() -> None:
+    first = legacy.tally(TEXTBOOK_OLD, FIVE.voters)
+    assert first == legacy.Tally(OldVote(8, 2), None)
+    assert legacy.tally(dict.fromkeys(TEXTBOOK_OLD, OldVote(8, 2)), FIVE.voters).elected == OldVote(8, 2)
+    assert legacy.elect(TEXTBOOK_OLD, FIVE.voters) == 2
+
+
+def test_leader_election_counts_no_vote_for_a_server_that_does_not_answer() -> None:
+    """ZOOKEEPER-569: else a dead server would be voted for for good."""
+    dead = {1: OldVote(9, 3), 2: OldVote(9, 3)}
+    assert legacy.tally(dead, THREE.voters) == legacy.Tally(None, None)
+    assert legacy.tally({**dead, 2: OldVote(8, 2)}, THREE.voters) == legacy.Tally(OldVote(8, 2), None)
+
+
+def test_leader_election_levels_the_zxids_of_one_candidate() -> None:
+    found = legacy.tally({1: OldVote(8, 3), 2: OldVote(9, 3), 3: OldVote(7, 3)}, THREE.voters)
+    assert found.elected == OldVote(9, 3)
+
+
+def test_older_elections_know_neither_epochs_nor_weights() -> None:
+    """A longer log of a lower epoch wins, and a server of weight 0 counts like any other."""
+    assert legacy.elect({1: OldVote(make(2, 1), 1), 2: OldVote(make(1, 9), 2)}, (1, 2, 3)) == 1
+    assert legacy.wins(OldVote(9, 1), OldVote(8, 2))
+    assert legacy.agreed({1: OldVote(9, 3), 2: OldVote(9, 3)}, OldVote(9, 3), (1, 2, 3))
+    assert not legacy.agreed({1: OldVote(9, 3), 2: OldVote(8, 3)}, OldVote(9, 3), (1, 2, 3))
+    assert legacy.elect({1: OldVote(9, 1), 2: OldVote(9, 2)}, range(1, 6)) is None

@@ -61,18 +61,18 @@ def _picked(found: Sequence[Some], rng: random.Random) -> Some | None:
 
 def dropped_vote(ensemble: Ensemble, rng: random.Random) -> bool:
     """Of a winner's look, the notifications of others that name it, sender by sender until no quorum is left."""
-    fitting = [look for look in _looks(ensemble) if look.leader == look.sid and len(ensemble.config.voters) > 1]
-    look = _picked(fitting, rng)
-    if look is None:
-        return False
+    winners = [look for look in _looks(ensemble) if look.leader == look.sid]
+    return any(_drop_votes(ensemble, look) for look in rng.sample(winners, len(winners)))
+
+
+def _drop_votes(ensemble: Ensemble, look: Look) -> bool:
     lines = ensemble.lines[look.sid]
     naming = [said for said in lines[look.begin : look.end] if said.phrase == "notification" and said.values["leader"] == look.sid]
-    senders = {said.values["sid"] for said in naming} - {look.sid}
-    for sender in sorted(senders, key=str):
-        gone = [said for said in naming if said.values["sid"] == sender]
-        ensemble.lines[look.sid] = lines = [said for said in lines if not any(said is one for one in gone)]
-        senders.discard(sender)
-        if not ensemble.config.is_quorum(int(str(s)) for s in (*senders, look.sid)):
+    senders = sorted({int(str(said.values["sid"])) for said in naming} - {look.sid})
+    for count in range(1, len(senders) + 1):
+        if not ensemble.config.is_quorum([*senders[count:], look.sid]):
+            gone = [said for said in naming if said.values["sid"] in senders[:count]]
+            ensemble.lines[look.sid] = [said for said in lines if not any(said is one for one in gone)]
             return True
     return False
 
