@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from zabtrace.fates.never import covers_tail
+from zabtrace.fates.never import covers_tail, without_log
 from zabtrace.fates.words import said
 from zabtrace.replay.history import History
 from zabtrace.replay.positions import placed
@@ -134,7 +134,7 @@ def _resolved(source: CutSource, known: dict[int, Cut]) -> CutSource:
     def value(zxid: int | None, side: str) -> int | None:
         while zxid is not None and counter(zxid) == 0 and epoch(zxid) in known:
             inner = getattr(known[epoch(zxid)], side)
-            if inner is None:
+            if inner is None or inner >= zxid:
                 return zxid
             zxid = inner
         return zxid
@@ -147,7 +147,8 @@ def _implied(found: Iterable[CutSource], e: int) -> list[CutSource]:
 
     Where records of ``e`` are known, that later epoch discarded them, and may have gone back further than e began.
     """
-    return [replace(s, epoch=e) for s in found if s.epoch > e and s.low is not None and s.high is not None and epoch(s.low) < e]
+    both = [s for s in found if s.epoch > e and s.low is not None and s.high is not None]
+    return [replace(s, epoch=e) for s in both if epoch(max(s.low or 0, s.high or 0)) < e]
 
 
 # ---------------------------------------------------------------- (b) the leader's own words
@@ -351,6 +352,7 @@ def _last_histories(history: History, epochs: Sequence[int]) -> list[CutSource]:
     """
     with_records = set(history.trace.txns.select(epoch_of("zxid").unique()).to_series().to_list())
     based = pl.col("last_zxid").is_not_null() & pl.col("base_zxid").is_not_null()
+    logless = set(without_log(history).iter_rows())
     found: list[CutSource] = []
     for e in (e for e in epochs if e not in with_records):
         held = history.disks.filter((pl.col("current_epoch") == e) & (pl.col("last_zxid") < make(e, 0))).sort("last_zxid")
@@ -364,6 +366,7 @@ def _last_histories(history: History, epochs: Sequence[int]) -> list[CutSource]:
             continue
         low = led.row(0, named=True) if led.height else held.row(0, named=True)
         high = low if led.height else held.row(-1, named=True) if not leader and _all_there(history, e, based_servers) else None
+        high = None if logless & set(held.select("server", "copy").iter_rows()) else high
         file = history.trace.epoch_files.filter(
             (pl.col("server") == low["server"]) & (pl.col("copy") == low["copy"]) & (pl.col("name") == "currentEpoch")
         )

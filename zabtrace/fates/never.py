@@ -208,6 +208,12 @@ def first_tops(read: Readings, f: int, successor: int) -> dict[int, int]:
     return {server: found[0] for server, found in votes.items() if found}
 
 
+def without_log(history: History) -> pl.DataFrame:
+    """Copies (server, copy) that show no log file though their server has accepted an epoch: logs may lie elsewhere (dataLogDir)."""
+    served = history.disks.filter(pl.max_horizontal("current_epoch", "accepted_epoch").fill_null(0) > 0)
+    return served.join(history.trace.txn_files, on=["server", "copy"], how="anti").select("server", "copy")
+
+
 def covers_tail(history: History, server: int) -> bool:
     """Does a vote of this version name the end of the log, uncommitted tail included (3.4.12+, 3.5.4+, 3.6+; ZOOKEEPER-2845)?"""
     version = history.trace.servers.filter(pl.col("server") == server).get_column("version").to_list()
@@ -247,6 +253,7 @@ def _beginning(read: Readings, e: int) -> End:
     empty = snapshots.filter(pl.col("valid") & (pl.col("zxid") == 0) & (pl.col("copy") == 0)).get_column("server")
     config = read.history.config_at(make(e, 0))
     sent = read.history.disks.filter((pl.col("copy") == 0) & (counter_of("first_record") != 1)).get_column("server")
-    tops = {**dict.fromkeys(sorted(config.voters & set(empty.to_list()) - set(sent.to_list())), 0), **end.tops}
+    other = {*sent.to_list(), *without_log(read.history).get_column("server").to_list()}
+    tops = {**dict.fromkeys(sorted(config.voters & set(empty.to_list()) - other), 0), **end.tops}
     missing = tuple(sorted(config.voters - tops.keys()))
     return End(e - 1, e, tops, missing, never_above(config, tops, frozenset(tops)), bool(config.voters))

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import polars as pl
 
-from zabtrace.fates.never import never_above
+from zabtrace.fates.never import never_above, without_log
 from zabtrace.protocol.quorum import Config
 from zabtrace.protocol.vote import Vote
 from zabtrace.replay.history import History
@@ -54,7 +54,8 @@ def outlook(history: History, newest: pl.DataFrame) -> Outlook:
     disks = history.disks.join(newest, on=["server", "copy"], how="semi").filter(pl.col("last_zxid").is_not_null())
     with_disk = set(disks.filter(pl.col("current_epoch").is_not_null() | pl.lit(len(config.voters) == 1)).get_column("server").to_list())
     with_text = set(history.trace.lines.get_column("server").unique().to_list())
-    unread, without_disk = config.voters - with_disk - with_text, config.voters - with_disk
+    logless = set(without_log(history).join(newest, on=["server", "copy"], how="semi").get_column("server").to_list())
+    unread, without_disk = config.voters - with_disk - with_text, config.voters - (with_disk - logless)
     bounds = _bounds(config, disks) if config.voters and not without_disk and not history.trace.unordered else []
     return Outlook(
         bool(config.voters),
@@ -65,7 +66,7 @@ def outlook(history: History, newest: pl.DataFrame) -> Outlook:
         min(bounds, default=None),
         max(bounds, default=None),
         _never_above(history, config, disks),
-        _holds_up_to(config, disks, set(history.trace.unordered)),
+        _holds_up_to(config, disks, {*history.trace.unordered, *logless}),
         _doubted_above(history, config, disks, without_disk),
     )
 
@@ -82,7 +83,7 @@ def _doubted_above(history: History, config: Config, disks: pl.DataFrame, withou
     return None
 
 
-def _holds_up_to(config: Config, disks: pl.DataFrame, unordered: set[int]) -> int | None:
+def _holds_up_to(config: Config, disks: pl.DataFrame, open_ended: set[int]) -> int | None:
     """Highest end that, with the disks that were not read or have no snapshot, a quorum reaches; None: any zxid may be on one.
 
     A committed write above it was on disks that are gone: what becomes of it depends on who starts.
@@ -90,7 +91,7 @@ def _holds_up_to(config: Config, disks: pl.DataFrame, unordered: set[int]) -> in
     ends = {
         row["server"]: row["last_zxid"]
         for row in disks.iter_rows(named=True)
-        if row["base_zxid"] is not None and row["server"] not in unordered
+        if row["base_zxid"] is not None and row["server"] not in open_ended
     }
     unknown = config.voters - ends.keys()
     if not config.voters or config.is_quorum(unknown):
