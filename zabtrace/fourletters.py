@@ -44,7 +44,7 @@ def read_answer(source: Source) -> AnswerRead:
     if len(content) == SIZE_LIMIT:
         source.fault(SIZE_LIMIT, f"only the first {SIZE_LIMIT} bytes of the answer were read", "Nothing, if its end is not needed.")
     text = content.decode("utf-8", "replace").replace("\r\n", "\n")
-    lines = pl.Series("line", [text]).str.split("\n").explode()
+    lines = pl.Series("line", [text]).str.split("\n").explode().str.strip_chars_end(" ")
     filled = lines.to_frame().with_row_index("at", offset=1).filter(pl.col("line").str.strip_chars() != "")
     found = [_facts(kind, frame, filled) for kind, frame in matching.matched(FILE, RULE, filled["line"])]
     taken = sum(frame.height for frame in found)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 GENERIC = frozenset({
     "version-2", "data", "datadir", "datalog", "datalogdir", "txnlog", "txnlogs", "snapshots", "disk", "log", "logs", "text", "4lw",
-    "conf", "config", "zookeeper", "zk", "zookeeper-data", "zookeeper-logs",
+    "conf", "config", "dump", "dumps", "zookeeper", "zk", "zookeeper-data", "zookeeper-logs",
     "etc", "var", "lib", "opt", "srv", "mnt", "usr", "share", "local", "run",
 })  # fmt: skip
 """Folders whose names say what lies in them, not whose it is: below them begins no other server."""
