@@ -1,0 +1,91 @@
+"""Columns against the reference reader on whole files: real ones, and made ones that hold every kind of transaction; work ahead."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import one_by_one
+import polars as pl
+import pytest
+from record_bytes import create, log, source
+
+from zabtrace.records import TxnLog, lanes, read_txn_log, sniff, txnlog, znodes
+from zabtrace.records.ahead import THREADS, ahead
+from zabtrace.source import Source
+
+sys.path.append(str(Path(__file__).parent / "benchmarks"))
+import made_records
+
+SAMPLES = Path(__file__).parent.parent / "sample_logs"
+DATA = [path for path in sorted(SAMPLES.rglob("*")) if path.is_file() and path.name.startswith(("log.", "snapshot."))]
+
+
+def test_real_files_are_read_as_the_reference_reads_them() -> None:
+    counts = {"txn_log": 0, "snapshot": 0}
+    for path in DATA:
+        here = Source(path.name, path)
+        kind = sniff(here.head())
+        assert kind is not None
+        first, _, wrong = one_by_one.COMPARED[kind](here)
+        assert not wrong, path
+        counts[kind] += first
+    assert min(counts.values()) > 400
+
+
+@pytest.mark.parametrize("small", [0, lanes.SMALL], ids=["in lanes", "one by one"])
+def test_made_files_of_all_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: int) -> None:
+    """Small parts and lanes, so that records lie on all kinds of edges."""
+    monkeypatch.setattr(lanes, "SMALL", small)
+    monkeypatch.setattr(txnlog, "CHUNK", 700)
+    monkeypatch.setattr(znodes, "CHUNK", 300)
+    made_records.write_log(tmp_path / "log.100000001", 4_000)
+    records, members, wrong = one_by_one.compare_log(Source("log.100000001", tmp_path / "log.100000001"))
+    assert (records, wrong) == (4_000, [])
+    assert members > 30
+    kinds = read_txn_log(Source("log.100000001", tmp_path / "log.100000001")).txns["op"].unique()
+    assert len(kinds) >= 8
+    made_records.write_snapshot(tmp_path / "snapshot.100000001", 2_000)
+    nodes, others, wrong = one_by_one.compare_snapshot(Source("snapshot.100000001", tmp_path / "snapshot.100000001"))
+    assert nodes >= 2_000
+    assert others > 1
+    assert wrong == []
+
+
+def test_the_comparison_can_fail(tmp_path: Path) -> None:
+    rows = [row for row, _ in one_by_one.records(log(create(1, "/a"), create(2, "/b")))]
+    found = read_txn_log(source(tmp_path, log(create(1, "/a"), create(2, "/c")))).txns
+    assert [line for line in one_by_one.differences(rows, found) if "path" in line] == ["row 1 path: '/b', not '/c'"]
+    assert one_by_one.differences(rows, found.head(1))[0] == "2 records, 1 rows"
+
+
+def test_without_hashes_all_else_is_the_same(tmp_path: Path) -> None:
+    here = source(tmp_path, log(*(create(n, f"/{n}") for n in range(1, 9))))
+    bare, whole = (pl.concat(part.txns for part in TxnLog(here, hashed=hashed)) for hashed in (False, True))
+    assert bare.drop("payload_hash").equals(whole.drop("payload_hash"))
+    assert (bare["payload_hash"].null_count(), whole["payload_hash"].n_unique()) == (8, 8)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 9])
+def test_work_ahead_keeps_order_and_bounds(count: int) -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for number in range(count):
+            taken += 1
+            yield number
+
+    found = []
+    for result in ahead(lambda number: number * 2, items()):
+        found.append(result)
+        assert taken <= len(found) + THREADS
+    assert found == [2 * number for number in range(count)]
+
+
+def test_what_goes_wrong_ahead_is_raised_in_its_place() -> None:
+    found = ahead(lambda number: 6 // number, [3, 2, 0, 1])
+    assert [next(found), next(found)] == [2, 3]
+    with pytest.raises(ZeroDivisionError):
+        next(found)
