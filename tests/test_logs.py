@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from zabtrace import schema
 from zabtrace.errors import UsageError
+from zabtrace.evidence.kinds import recognise
 from zabtrace.logs import LogRead, looks_like_log, read_log, text
 from zabtrace.source import Source
 
@@ -231,3 +232,19 @@ def test_every_physical_line_is_accounted_for(tmp_path_factory: pytest.TempPathF
     assert log.lines["line"].to_list() == sorted(set(log.lines["line"]))
     for row in log.lines.iter_rows(named=True):
         assert row["message"] in lines[row["line"] - 1]
+
+
+def test_a_run_of_nuls_of_any_length_costs_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "LONGEST", 100)
+    found = list(text.blocks_of_lines([b"first\n\0\0", b"\0" * 300, b"\0" * 300, b"\0\0second\n\0third\n"]))
+    assert pl.concat([block.lines for block in found])["text"].to_list() == ["first", "second", "third"]
+    told = [(odd.line, odd.reason.split()[0]) for block in found for odd in block.oddities]
+    assert told == [(2, "604"), (3, "1")]
+    whole = list(text.blocks_of_lines([b"\0" * 250]))
+    assert [(odd.line, odd.harm, odd.reason.split()[0]) for block in whole for odd in block.oddities] == [(1, "data", "250")]
+
+
+def test_a_log_that_begins_with_nuls_is_found_by_what_follows(tmp_path: Path) -> None:
+    path = tmp_path / "server.log"
+    path.write_bytes(b"\0" * (1 << 17) + (record("LOOKING") + "\n").encode())
+    assert recognise(Source("server.log", path)) == ("server log", "records in layout stock")

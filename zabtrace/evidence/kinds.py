@@ -130,8 +130,18 @@ def _by_name(prefix: str) -> Callable[[Probe], str | None]:
 def _server_log(probe: Probe) -> str | None:
     from zabtrace.logs import looks_like_log  # here: data alone need none of it
 
-    layout = looks_like_log(probe.head, probe.pattern) if probe.head else None
+    zeros = probe.head and not probe.head.strip(b"\0") and not probe.in_data_folder
+    head = _behind_zeros(probe.source) if zeros else probe.head
+    layout = looks_like_log(head, probe.pattern) if head else None
     return f"records in layout {layout}" if layout else None
+
+
+def _behind_zeros(source: Source) -> bytes:
+    """The first bytes that are none: a log that was cut off while its server wrote on begins with as many as it had before."""
+    for block in source.blocks():
+        if text := block.lstrip(b"\0"):
+            return text[: 1 << 16]
+    return b""
 
 
 def _four_letters(probe: Probe) -> str | None:

@@ -111,7 +111,7 @@ def gathered(data: npt.NDArray[np.uint8], starts: Places, width: int) -> npt.NDA
 
 def blocks_of_lines(blocks: Iterable[bytes]) -> Iterator[Block]:
     """All physical lines, as ``text.split("\\n")`` counts them, without an empty last one."""
-    carry, first, skipping, begun = b"", 1, False, False
+    carry, first, skipping, begun, nuls = b"", 1, False, False, 0
     for block in blocks:
         data = memoryview(block if begun else block.removeprefix(_BOM))
         begun = True
@@ -121,19 +121,22 @@ def blocks_of_lines(blocks: Iterable[bytes]) -> Iterator[Block]:
             data = data[feed - len(block) :]
         cut = block.rfind(b"\n") + 1 - (len(block) - len(data))
         if cut > 0:
-            found = _block(b"".join((carry, data[:cut], _ZEROS)), first)
+            found = _block(b"".join((carry, data[:cut], _ZEROS)), first, nuls=nuls)
             first += found.height
             yield found
-            carry = b""
-        cut = max(cut, 0)
-        skipping = len(carry) + len(data) - cut > LONGEST
-        carry = (carry + bytes(data[cut : cut + LONGEST + 1]))[: LONGEST + 1]
+            carry, nuls = b"", 0
+        data = data[max(cut, 0) :]
+        if data[:1] == b"\0" and carry in (b"", b"\0"):  # a run of any length in front of a line, which is kept: one stands for all
+            text = bytes(data).lstrip(b"\0")
+            carry, nuls, data = b"\0", nuls + len(data) - len(text) - (not carry), memoryview(text)
+        skipping = len(carry) + len(data) > LONGEST
+        carry = (carry + bytes(data[: LONGEST + 1]))[: LONGEST + 1]
     if carry:
-        yield _block(carry + _ZEROS, first, ended=False)
+        yield _block(carry + _ZEROS, first, ended=False, nuls=nuls)
 
 
-def _block(content: bytes, first: int, ended: bool = True) -> Block:
-    """The lines of ``content``, which has PAD zeros behind it."""
+def _block(content: bytes, first: int, ended: bool = True, nuls: int = 0) -> Block:
+    """The lines of ``content``, which has PAD zeros behind it; ``nuls`` more were in front of the first line."""
     oddities: list[Oddity] = []
     if b"\x1b" in content:  # one byte: a search for two is ten times as slow
         content = _COLOUR.sub(b"", content)
@@ -148,7 +151,7 @@ def _block(content: bytes, first: int, ended: bool = True) -> Block:
         ends = ends - ((ends > starts) & (data[ends - 1] == RETURN))
     numbers = np.arange(first, first + len(starts), dtype=np.int64)
     if content.find(b"\x00", 0, size) >= 0:
-        starts = _behind_nuls(data, starts, ends, numbers, oddities)
+        starts = _behind_nuls(data, starts, ends, numbers, oddities, nuls)
     ends = _shortened(data, starts, ends, numbers, oddities)
     return Block(data, starts, ends, numbers, np.ones(len(starts), np.int64), oddities, ended=ended)
 
@@ -172,13 +175,19 @@ def _as_utf8(content: bytes, first: int, oddities: list[Oddity]) -> bytes:
     return content
 
 
-def _behind_nuls(data: npt.NDArray[np.uint8], starts: Places, ends: Places, numbers: Places, oddities: list[Oddity]) -> Places:
-    """Drop NULs in front of a line: a file cut off while the server wrote on leaves them (copytruncate)."""
+def _behind_nuls(
+    data: npt.NDArray[np.uint8], starts: Places, ends: Places, numbers: Places, oddities: list[Oddity], before: int
+) -> Places:
+    """Drop NULs in front of a line: a file cut off while the server wrote on leaves them (copytruncate).
+
+    ``before`` so many were dropped in front of the first line already.
+    """
     spoiled = np.flatnonzero((data[starts] == 0) & (ends > starts))
     texts = np.append(np.flatnonzero(data != 0), len(data))
     behind = np.minimum(texts[np.searchsorted(texts, starts[spoiled])], ends[spoiled])
     for at, start in list(zip(spoiled, behind, strict=True))[:SAID]:
-        reason = f"{start - starts[at]} NUL bytes in front of the line: the file was cut off while the server kept writing"
+        count = start - starts[at] + (before if at == 0 else 0)
+        reason = f"{count} NUL bytes in front of the line: the file was cut off while the server kept writing"
         harm = "none" if start < ends[at] else "data"
         oddities.append(Oddity(int(numbers[at]), reason, harm, "lines before this one may be missing; look for a rotated copy of the log"))
     moved = starts.copy()
