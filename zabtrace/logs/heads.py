@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from zabtrace.grammar.layouts import Layout
 from zabtrace.logs.distinct import Codes, Distinct
@@ -22,7 +24,7 @@ NONE = np.iinfo(np.uint32).max
 """The number of no head."""
 FIELDS = ("level", "thread", "logger", "myid")
 WRITTEN = {"layout": pl.String, **dict.fromkeys(FIELDS, pl.String)}
-_DIGITS = "[0-9]"
+ZERO, _DIGITS = ord("0"), 10
 
 
 @dataclass
@@ -102,7 +104,11 @@ def _parted(heads: pl.Series, layout: Layout) -> pl.DataFrame:
 
 def _alike(heads: pl.Series) -> tuple[list[str], npt.NDArray[np.uint32]]:
     """The distinct heads whose digits are all 0, and the place of each head's among them."""
-    codes, distinct = Distinct().add(heads.str.replace_all(_DIGITS, "0"))
+    column: Any = heads.rechunk().to_arrow()
+    _, offsets, held = column.cast(pa.large_string()).buffers()
+    data = np.frombuffer(held or b"", np.uint8)
+    zeros = pa.py_buffer(np.where(data - np.uint8(ZERO) < _DIGITS, np.uint8(ZERO), data))
+    codes, distinct = Distinct().add(pl.Series(pl.from_arrow(pa.LargeStringArray.from_buffers(heads.len(), offsets, zeros))))
     return distinct.to_list(), codes
 
 

@@ -93,6 +93,8 @@ class Batch:
         self.oddities += block.oddities
         self.origins.update(block.origins.drop_nulls().unique() if block.origins is not None else ())
         self._continue(block, rows, lines, np.where(classes == SPLICED, DAMAGED, classes), found.rows[valid])
+        if not self.keep:
+            self.count(but=1)  # which may go on
 
     def _stamped(self, block: Block) -> Stamped:
         wanted = self.rests.wanted
@@ -126,8 +128,6 @@ class Batch:
         trace = np.full(len(rows), NO_TRACE, np.uint32)
         part = Part(block.numbers[rows], found.times[valid], codes[valid], block.weights[rows], trace, found.dated[valid], origin, outer)
         self._note_times(part)
-        if not self.keep:
-            self.count()
         self.parts.append(part)
         self.rows += len(rows) if self.keep else 0
         at = np.flatnonzero(valid)[-1:]
@@ -143,11 +143,11 @@ class Batch:
             if both.any():
                 self.gaps.append(float(np.median(part.outer[both] - part.time[both])))
 
-    def count(self) -> None:
-        """Count the records at hand and forget them."""
-        for part in self.parts:
+    def count(self, but: int = 0) -> None:
+        """Count the records at hand and forget them, but for the last so many parts."""
+        done, self.parts = self.parts[: len(self.parts) - but], self.parts[len(self.parts) - but :]
+        for part in done:
             self.counts.add(part.code, part.size, self.rests.texts.count)
-        self.parts.clear()
 
     def _continue(self, block: Block, rows: Places, codes: Codes, classes: npt.NDArray[np.uint8], records: Places) -> None:
         """Give the lines that begin no record to the records above them, and count the others."""
