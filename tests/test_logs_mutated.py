@@ -15,7 +15,8 @@ from zabtrace.source import Source
 WHOLE = [path.read_bytes() for path in sorted((Path(__file__).parent / "data" / "logs").glob("truncated-*.log"))]
 SAMPLES = [sample.encode() for shape in read("layouts.lark").shapes for sample in shape.samples]
 JUNK = (
-    b"\0", b"\xff\xfe", b"\r", b"\n", b"\x1b[31m", b"\xef\xbb\xbf", b"\xc2\x85", b"\xe2\x80\xa8", b"\xed\xa0\x80", b"\x1f", b"\x0b\x0c", b'{"log":"',
+    b"\0", b"\xff\xfe",
+    b"\r", b"\n", b"\x1b[31m", b"\xef\xbb\xbf", b"\xc2\x85", b"\xe2\x80\xa8", b"\xed\xa0\x80", b"\x1f", b"\x0b\x0c", b'{"log":"',
     b'"}', b"{", b"}", b"#012", b"99:99:99,999", b"[", b"] - ", b"@12] - ", b" P ", b"zoo1 | ",
     b"2026-11-21 00:18:39,719 [myid:1] - INFO  [main:Foo@1] - x",
 )  # fmt: skip
