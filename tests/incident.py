@@ -365,4 +365,4 @@ def prediction() -> Prediction:
     """The next start of all three."""
     learner = Learner(3, "TRUNC", 0x100000006, "its log is longer")
     start = Start((1, 2, 3), 2, "epoch 2 beats epoch 1", (learner,), truncated=(0x100000007, 0x100000008))
-    return Prediction((start,), Rebuild(2, "it has everything", (0x100000007,)))
+    return Prediction((start,), (Rebuild(2, "it has everything", (0x100000007,)), Rebuild(1, "it lacks more", (0x100000007, 0x100000008))))

@@ -42,7 +42,7 @@ def given(monkeypatch, tmp_path):
     monkeypatch.setattr(zabtrace.evidence, "lines", lambda *arguments: (incident.trace(), iter([incident.trace()])))
     monkeypatch.setattr(zabtrace.replay, "replay", lambda trace: incident.history())
     monkeypatch.setattr(zabtrace.fates, "judge", judge)
-    monkeypatch.setattr(zabtrace.predict, "predict", lambda history, start=None: incident.prediction())
+    monkeypatch.setattr(zabtrace.predict, "predict", lambda history, start=None, version=None: incident.prediction())
     monkeypatch.setattr(zabtrace.checks, "check", lambda *arguments: SOUND)
     return judged
 

@@ -1,7 +1,9 @@
 """What the next start would do: who wins, who is brought up to date how, and which records go.
 
 Drives the protocol's rules with the newest disks: the order of votes, the synchronization table, and which records the winner's
-history lacks. Only sets of servers whose disks were read are tried.
+history lacks. Only sets of servers whose disks were read are tried. A leader keeps in memory what it committed, and loses it when it is
+restarted: then only the records behind its newest snapshot come back. So a learner that comes to an epoch which a quorum is in already is
+brought up to date from that memory, as long as the leader runs; what a restart of all would make of it stands beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import polars as pl
 from zabtrace.fates import judge
 from zabtrace.fates.labels import absences
 from zabtrace.protocol.quorum import Config
-from zabtrace.protocol.sync import COMMITTED_LOG, SNAPSHOT_SIZE_FACTOR, Position, decide
+from zabtrace.protocol.sync import COMMITTED_LOG, SNAPSHOT_SIZE_FACTOR, Position, Sync, decide
 from zabtrace.protocol.vote import Vote, decided_by
 from zabtrace.replay.disks import chains
 from zabtrace.replay.history import History
@@ -24,6 +26,9 @@ from zabtrace.zxid import text
 
 MOST_VOTERS = 7
 """With more voters only the start of all of them is predicted, and what --start names."""
+
+OLDEST = "3.4.14"
+"""A release of the oldest line, whose table of synchronizations is another one."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Learner:
     mode: str
     truncated_to: int | None
     why: str
+    after_restart: Sync | None = None
+    """What is sent where the leader is restarted first; None where that makes no difference."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +69,21 @@ class Rebuild:
     server: int
     why: str
     would_lose: tuple[int, ...] = ()
+    committed: tuple[int, ...] = ()
+    """Those of them that are known to be committed."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Every start that the servers at hand allow, the largest last."""
+    """Every start that the servers at hand allow, the largest last; what rebuilding from each disk would lose, the best one first."""
 
     starts: tuple[Start, ...] = ()
-    best_to_rebuild_from: Rebuild | None = None
+    choices: tuple[Rebuild, ...] = ()
+
+    @property
+    def best_to_rebuild_from(self) -> Rebuild | None:
+        """The first choice."""
+        return self.choices[0] if self.choices else None
 
 
 @dataclass(frozen=True)
@@ -81,6 +95,8 @@ class _Disk:
     live: frozenset[int]
     replayed: tuple[int, ...]
     """zxids that a start replays into memory, ascending: they fill the committed log."""
+    memory: tuple[int, ...]
+    """The last zxids of its history: what the committed log of a server that has not been restarted holds."""
     returning: frozenset[int]
     lacks: frozenset[int]
     """zxids that lie live on some other disk and that this one's history passes over or ends before."""
@@ -88,16 +104,16 @@ class _Disk:
     disk_log_from: int | None
 
 
-def predict(history: History, start: tuple[int, ...] | None = None) -> Prediction:
-    """Predict the next start of the servers whose newest disks were read, or of ``start`` alone."""
-    disks = _disks(history)
+def predict(history: History, start: tuple[int, ...] | None = None, version: str | None = None) -> Prediction:
+    """Predict the next start of the servers whose newest disks were read, or of ``start`` alone; ``version``: where no log tells it."""
+    disks = _disks(history, version)
     config = history.config_at()
     if not disks or not config.voters:
         return Prediction()
     known = judge(history).writes
     committed = frozenset(known.filter(pl.col("committed") == "yes").get_column("zxid").to_list())
     sets = [start] if start else _sets(sorted(disks), config)
-    return Prediction(tuple(_start(servers, disks, config, committed) for servers in sets), _rebuild(disks, config, committed))
+    return Prediction(tuple(_start(servers, disks, config, committed) for servers in sets), _choices(disks, config, committed))
 
 
 def _sets(servers: Sequence[int], config: Config) -> list[tuple[int, ...]]:
@@ -107,14 +123,14 @@ def _sets(servers: Sequence[int], config: Config) -> list[tuple[int, ...]]:
 
 
 # ---------------------------------------------------------------- the disks
-def _disks(history: History) -> dict[int, _Disk]:
+def _disks(history: History, version: str | None) -> dict[int, _Disk]:
     """The newest disks; servers with several copies of unproved order are left out."""
     newest = history.disks.filter(
         (pl.col("copy") == 0) & pl.col("last_zxid").is_not_null() & ~pl.col("server").is_in(list(history.trace.unordered))
     )
     rows = chains(history.trace, *learned(history)).filter(pl.col("copy") == 0)
     every = rows.filter(pl.col("hidden_by").is_null()).get_column("zxid").unique()
-    versions = dict(history.trace.servers.select("server", "version").iter_rows())
+    versions = {server: own or version for server, own in history.trace.servers.select("server", "version").iter_rows()}
     return {
         row["server"]: _disk(row, rows.filter(pl.col("server") == row["server"]), every, history, versions)
         for row in newest.iter_rows(named=True)
@@ -131,6 +147,7 @@ def _disk(row: Mapping[str, int], own: pl.DataFrame, every: pl.Series, history: 
         vote=Vote(row["current_epoch"] or 0, row["last_zxid"], row["server"]),
         live=frozenset(own.filter(pl.col("hidden_by").is_null()).get_column("zxid").to_list()),
         replayed=tuple(own.filter(pl.col("zxid") > base).get_column("zxid").tail(COMMITTED_LOG).to_list()),
+        memory=tuple(own.filter(pl.col("hidden_by").is_null()).get_column("zxid").unique().sort().tail(COMMITTED_LOG).to_list()),
         returning=frozenset(own.filter(pl.col("hidden_by").is_not_null() & (pl.col("zxid") > base)).get_column("zxid").to_list()),
         lacks=frozenset(lacks),
         version=versions.get(row["server"]),
@@ -139,11 +156,16 @@ def _disk(row: Mapping[str, int], own: pl.DataFrame, every: pl.Series, history: 
 
 
 def _sendable_from(server: int, history: History) -> int | None:
-    """First zxid from which this server's log files are small enough to be sent as a DIFF (ZKDatabase.getProposalsFromTxnLog)."""
-    snapshots = history.trace.snapshots.filter((pl.col("server") == server) & (pl.col("copy") == 0)).sort("zxid")
-    limit = SNAPSHOT_SIZE_FACTOR * snapshots.item(-1, "bytes") if snapshots.height else 0.0
-    files = history.trace.txn_files.filter((pl.col("server") == server) & (pl.col("copy") == 0)).sort("name_zxid", descending=True)
-    sendable = files.with_columns(total=pl.col("bytes").cum_sum()).filter(pl.col("total") <= limit)
+    """First zxid from which this server's log files are small enough to be sent as a DIFF (ZKDatabase.getProposalsFromTxnLog).
+
+    The file that holds the learner's zxid is open by then and does not count: FileTxnIterator.getStorageSize sums those behind it.
+    """
+    here = (pl.col("server") == server) & (pl.col("copy") == 0)
+    snapshots = history.trace.snapshots.filter(here).sort("zxid")
+    limit = int(SNAPSHOT_SIZE_FACTOR * snapshots.item(-1, "bytes")) if snapshots.height else 0
+    files = history.trace.txn_files.filter(here & (pl.col("records") > 0)).sort("name_zxid", descending=True)
+    behind = files.with_columns(behind=pl.col("bytes").cum_sum() - pl.col("bytes"))
+    sendable = behind.filter(pl.col("behind") <= limit) if limit else behind
     return sendable.item(-1, "first_zxid") if sendable.height else None
 
 
@@ -155,7 +177,8 @@ def _start(servers: Sequence[int], disks: Mapping[int, _Disk], config: Config, c
         absent = sorted(set(servers) - disks.keys())
         return Start(tuple(servers), None, "They are no quorum of the voters" + (f"; no disk of {absent} was read." if absent else "."))
     leader = max(eligible, key=lambda d: d.vote)
-    learners = tuple(_learner(d, leader) for d in present if d.server != leader.server)
+    settled = config.is_quorum(d.server for d in present if d.vote.peer_epoch == leader.vote.peer_epoch)
+    learners = tuple(_learner(d, leader, settled) for d in present if d.server != leader.server)
     gone = {learner.server: disks[learner.server].live & leader.lacks for learner in learners}
     cut = sorted({z for learner in learners if "TRUNC" in learner.mode for z in gone[learner.server]})
     hidden = sorted({z for learner in learners if "TRUNC" not in learner.mode for z in gone[learner.server]})
@@ -182,17 +205,45 @@ def _why(leader: _Disk, eligible: Sequence[_Disk]) -> str:
     )
 
 
-def _learner(disk: _Disk, leader: _Disk) -> Learner:
+def _learner(disk: _Disk, leader: _Disk, settled: bool) -> Learner:
+    """How this server is brought up to date; ``settled``: a quorum is in the leader's epoch, which may be running."""
+    restarted, running = _sync(disk, leader, leader.replayed), _sync(disk, leader, leader.memory)
+    ends = f"Server {disk.server} ends at {text(disk.vote.zxid)}"
+    if leader.version is None:
+        ends += _in_3_4(disk, leader, running)
+    alike = (running.mode, running.truncated_to) == (restarted.mode, restarted.truncated_to)
+    if alike or not settled or disk.vote.peer_epoch >= leader.vote.peer_epoch:
+        return Learner(disk.server, restarted.mode, restarted.truncated_to, f"{ends}: {restarted.why}.")
+    why = (
+        f"{ends}: {running.why}, as long as a leader of epoch {leader.vote.peer_epoch} runs and keeps it in memory; where all are "
+        f"restarted it gets a {restarted.mode}: {restarted.why}."
+    )
+    return Learner(disk.server, running.mode, running.truncated_to, why, restarted)
+
+
+def _in_3_4(disk: _Disk, leader: _Disk, newer: Sync) -> str:
+    """What the oldest table gives, where nothing tells the release and it differs."""
+    old = _sync(disk, leader, leader.memory, OLDEST)
+    return "" if (old.mode, old.truncated_to) == (newer.mode, newer.truncated_to) else f" (a running 3.4 leader would send {old.mode})"
+
+
+def _sync(disk: _Disk, leader: _Disk, log: Sequence[int], version: str | None = None) -> Sync:
+    """The table of synchronizations, for a leader whose committed log holds ``log``."""
     reaches = leader.disk_log_from is not None and leader.disk_log_from <= disk.vote.zxid
-    sync = decide(Position(disk.vote.zxid, leader.vote.zxid, sorted(leader.replayed), reaches), leader.version)
-    return Learner(disk.server, sync.mode, sync.truncated_to, f"Server {disk.server} ends at {text(disk.vote.zxid)}: {sync.why}.")
+    return decide(Position(disk.vote.zxid, leader.vote.zxid, sorted(log), reaches), version or leader.version)
 
 
-def _rebuild(disks: Mapping[int, _Disk], config: Config, committed: frozenset[int]) -> Rebuild:
-    """The voter's disk that lacks the fewest committed writes, then the fewest writes at all, then the one that would win."""
+def _choices(disks: Mapping[int, _Disk], config: Config, committed: frozenset[int]) -> tuple[Rebuild, ...]:
+    """The voters' disks: by the number of committed writes they lack, then of all writes, then the one that would win."""
     every = frozenset().union(*(d.live for d in disks.values()))
     voters = [d for d in disks.values() if d.server in config.voters] or list(disks.values())
-    best = min(voters, key=lambda d: (len(d.lacks & every & committed), len(d.lacks & every), -d.vote.peer_epoch, -d.vote.zxid))
-    lost = tuple(sorted(best.lacks & every))
-    why = f"No disk lacks fewer committed writes; its history ends at {text(best.vote.zxid)} in epoch {best.vote.peer_epoch}."
-    return Rebuild(best.server, why, lost)
+    ranked = sorted(voters, key=lambda d: (len(d.lacks & every & committed), len(d.lacks & every), -d.vote.peer_epoch, -d.vote.zxid))
+    return tuple(_rebuild(disk, every, committed, disk is ranked[0]) for disk in ranked)
+
+
+def _rebuild(disk: _Disk, every: frozenset[int], committed: frozenset[int], best: bool) -> Rebuild:
+    lost = tuple(sorted(disk.lacks & every))
+    gone = tuple(z for z in lost if z in committed)
+    head = "No disk lacks fewer committed writes; its" if best else f"It lacks {len(lost)} writes, {len(gone)} of them committed; its"
+    why = f"{head} history ends at {text(disk.vote.zxid)} in epoch {disk.vote.peer_epoch}."
+    return Rebuild(disk.server, why, lost, gone)

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from zabtrace.checks import plans
+from zabtrace.checks import layout, plans
 from zabtrace.checks.findings import Question, ServerCheck
 from zabtrace.checks.folders import files_of
 from zabtrace.checks.missing import missing
@@ -30,6 +30,10 @@ def servers(scene: Scene, asked: Question) -> tuple[ServerCheck, ...]:
 def _server(scene: Scene, row: Mapping[str, Any], asked: Question) -> ServerCheck:
     server, trace = row["server"], scene.history.trace
     version, known_by = _version(scene, row, asked)
+    wrong = layout.misplaced(scene, server) if releases.among(version, layout.LOOKS) else None
+    if wrong is not None:
+        damage, gaps = _damage(trace.damage, server), missing(scene, server)
+        return ServerCheck(server, False if wrong.certain else None, f"{known_by} {wrong.why}", version, damage=damage, missing=gaps)
     unknown = _not_told(scene, server)
     if unknown:
         return ServerCheck(server, None, unknown, version)

@@ -15,6 +15,7 @@ from zabtrace.checks.scene import Scene, listed
 from zabtrace.checks.traces import Trace
 from zabtrace.errors import UsageError
 from zabtrace.replay.tree import Replayed, owners, snapshot_tree, tree_at
+from zabtrace.replay.tree_digests import is_birth
 from zabtrace.replay.tree_nodes import Node
 from zabtrace.zxid import text
 
@@ -61,7 +62,8 @@ def _lacks(nodes: Nodes, op: str, path: str, zxid: int) -> bool:
 def ownerless(scene: Scene) -> Iterator[Trace]:
     """An ephemeral node of a session that its server does not know, and that another server does not have (5010)."""
     trace = scene.history.trace
-    if not trace.txns["ephemeral"].any() and not trace.ops["ephemeral"].any():
+    whole = all(is_birth(disk["first_record"]) for disk in scene.disks.values() if disk["first_record"] is not None)
+    if whole and not trace.txns["ephemeral"].any() and not trace.ops["ephemeral"].any():
         return
     trees = {server: tree for server in sorted(scene.disks) if (tree := _tree(scene, server)) is not None}
     for server, mine in trees.items():

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
-from zabtrace.cli.asked import Asked, shared
+from zabtrace.cli.asked import Asked, known_release, shared
 from zabtrace.cli.output import put, refuse_inside_evidence
-from zabtrace.errors import UsageError
 
 EXIT = {"holds": 0, "violated": 1, "unknown": 3}
 
@@ -34,11 +31,9 @@ def check(asked: Asked, chop: str | None, trust_empty_snapshot: bool, version: s
     from zabtrace.checks import check as examine
     from zabtrace.render import checks
 
-    if version is not None and not re.fullmatch(r"3\.\d{1,3}\.\d{1,3}([-.].*)?", version):
-        raise UsageError(f"--zookeeper-version: {version!r} is no release of ZooKeeper 3. Write it as 3.8.4.")
     if asked.output is not None:
         refuse_inside_evidence(asked.output, asked)
-    question = Question(version, None if chop is None else zxid.parse(chop), trust_empty_snapshot)
+    question = Question(known_release(version), None if chop is None else zxid.parse(chop), trust_empty_snapshot)
     history, judgement = asked.judged()
     with asked.step("checking"):
         report = examine(history, judgement.writes, judgement.reasons, question)

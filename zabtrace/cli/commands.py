@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from zabtrace import __version__
-from zabtrace.cli.asked import TABULAR, Asked, shared
+from zabtrace.cli.asked import TABULAR, Asked, known_release, shared
 from zabtrace.cli.output import put, refuse_inside_evidence, terminal_width, write
 from zabtrace.cli.reporting import report
 from zabtrace.cli.verifying import verify
@@ -137,24 +137,27 @@ def syncs(asked: Asked) -> int:
 @zabtrace.command()
 @shared("table", "json")
 @click.option("--start", metavar="1,2,3", help="Only the start of these servers.")
-def predict(asked: Asked, start: str | None) -> int:
+@click.option("--zookeeper-version", "version", metavar="V", help="The release that would start, where no log tells it.")
+def predict(asked: Asked, start: str | None, version: str | None) -> int:
     """Say who would win the next election, how the others would be brought up to date, and which writes would go.
 
     \b
     Examples:
       zabtrace predict incident/
       zabtrace predict incident/ --start 1,3
+      zabtrace predict server-*/data --zookeeper-version 3.4.14
     """
     from zabtrace.documents.window import sids
     from zabtrace.predict import predict as predict_starts
     from zabtrace.render import answers
 
+    release = known_release(version)
     _check_target(asked)
     history = asked.history()
     names = tuple(part.strip() for part in start.split(",")) if start else ()
     chosen = tuple(sorted(sids(names, history.trace.servers, "--start"))) or None
     with asked.step("predicting"):
-        put(asked, answers.predict(history, predict_starts(history, chosen)))
+        put(asked, answers.predict(history, predict_starts(history, chosen, release)))
     return 0
 
 

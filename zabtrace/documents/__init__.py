@@ -17,7 +17,7 @@ from zabtrace.evidence.trace import Trace
 
 if TYPE_CHECKING:  # long listings need none of these
     from zabtrace.fates.judgement import Judgement
-    from zabtrace.predict import Prediction, Start
+    from zabtrace.predict import Learner, Prediction, Start
     from zabtrace.replay.history import History
 
 FORMAT = 1
@@ -172,9 +172,13 @@ def sync(row: Document) -> Document:
 
 def predict(prediction: Prediction, names: wording.Names) -> Document:
     """What the next start would do, and which disk is the best to rebuild from."""
-    best = prediction.best_to_rebuild_from
-    rebuild = None if best is None else {"server": names.name(best.server), "why": best.why, "would_lose": _zxids(best.would_lose)}
-    return {"format": FORMAT, "starts": [_start(start, names) for start in prediction.starts], "best_to_rebuild_from": rebuild}
+    choices = [
+        {"server": names.name(one.server), "why": one.why, "would_lose": _zxids(one.would_lose), "committed": _zxids(one.committed)}
+        for one in prediction.choices
+    ]
+    best = choices[0] if choices else None
+    starts = [_start(start, names) for start in prediction.starts]
+    return {"format": FORMAT, "starts": starts, "best_to_rebuild_from": best, "choices": choices}
 
 
 def _zxids(numbers: Iterable[int]) -> list[str]:
@@ -183,9 +187,10 @@ def _zxids(numbers: Iterable[int]) -> list[str]:
 
 def _start(start: Start, names: wording.Names) -> Document:
     learners = [
-        {"server": names.name(one.server), "mode": one.mode, "truncated_to": _zxid(one.truncated_to), "why": one.why}
+        {"server": names.name(one.server), "mode": one.mode, "truncated_to": _zxid(one.truncated_to), "why": one.why,
+         "after_restart": _after_restart(one)}
         for one in start.learners
-    ]
+    ]  # fmt: skip
     return {
         "servers": names.name(start.servers),
         "leader": names.name(start.leader),
@@ -193,6 +198,12 @@ def _start(start: Start, names: wording.Names) -> Document:
         "learners": learners,
         **{key: _zxids(getattr(start, key)) for key in ("discarded", "truncated", "shadowed", "returning", "committed")},
     }
+
+
+def _after_restart(one: Learner) -> Document | None:
+    """What a learner is sent where the leader is restarted first; None where that makes no difference."""
+    sync = one.after_restart
+    return None if sync is None else {"mode": sync.mode, "truncated_to": _zxid(sync.truncated_to)}
 
 
 def events_summary(trace: Trace, window: Window = _ALL) -> Document:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from zabtrace.zxid import counter, epoch
 
-COMMITTED_LOG = 500
-"""ZKDatabase.commitLogCount, all releases (configurable from 3.6)."""
+COMMITTED_LOG = 501
+"""What is kept, all releases: ZKDatabase.addCommittedProposal drops one where there are more than commitLogCount (500), then adds one."""
 SNAPSHOT_SIZE_FACTOR = 0.33
 """ZKDatabase.snapshotSizeFactor, 3.5.0+: logs larger than this share of the newest snapshot are not sent."""
 

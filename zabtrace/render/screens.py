@@ -100,14 +100,18 @@ def predict(document: Document) -> list[Block]:
         blocks.append(Sentence(f"Servers {wording.listed(start['servers'])}: {leader}. {start['why']}", "bold"))
         blocks += [Sentence(f"  {key}: {span(start[key])}") for key in ("truncated", "shadowed", "returning", "committed") if start[key]]
         blocks.append(grid("", "learners", start["learners"]))
-    return blocks + _rebuild(document["best_to_rebuild_from"])
+    others = [f"  Rebuilding from server {one['server']}: {one['why']}{_lacks(one)}" for one in document["choices"][1:]]
+    return blocks + _rebuild(document["best_to_rebuild_from"]) + [Sentence(text) for text in others]
 
 
 def _rebuild(best: dict[str, Any] | None) -> list[Block]:
     if best is None:
         return []
-    loses = f" It lacks {span(best['would_lose'])}." if best["would_lose"] else ""
-    return [Sentence(f"Best disk to rebuild from: server {best['server']}. {best['why']}{loses}", "bold")]
+    return [Sentence(f"Best disk to rebuild from: server {best['server']}. {best['why']}{_lacks(best)}", "bold")]
+
+
+def _lacks(choice: dict[str, Any]) -> str:
+    return f" It lacks {span(choice['would_lose'])}." if choice["would_lose"] else ""
 
 
 def span(zxids: list[str]) -> str:
