@@ -11,8 +11,10 @@ import polars as pl
 import pytest
 from record_bytes import create, log, source
 
+from zabtrace.evidence import gather
 from zabtrace.records import TxnLog, lanes, read_txn_log, sniff, txnlog, znodes
 from zabtrace.records.ahead import THREADS, ahead
+from zabtrace.replay.tree_digests import digests
 from zabtrace.source import Source
 
 sys.path.append(str(Path(__file__).parent / "benchmarks"))
@@ -46,6 +48,9 @@ def test_made_files_of_all_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert members > 30
     kinds = read_txn_log(Source("log.100000001", tmp_path / "log.100000001")).txns["op"].unique()
     assert len(kinds) >= 8
+    replayed = digests(gather([str(tmp_path / "log.100000001")]))
+    assert (replayed.frame.height, replayed.unchecked) == (0, 0)
+    assert replayed.compared > 3_900
     made_records.write_snapshot(tmp_path / "snapshot.100000001", 2_000)
     nodes, others, wrong = one_by_one.compare_snapshot(Source("snapshot.100000001", tmp_path / "snapshot.100000001"))
     assert nodes >= 2_000

@@ -82,6 +82,8 @@ class Leader:
     leaves: list[bytes] = field(default_factory=list)
     sessions: dict[int, list[bytes]] = field(default_factory=dict)
     opened: int = 0
+    session: int = 0
+    """Whose request the transaction is."""
 
     def __post_init__(self) -> None:
         for path in (b"", b"/zookeeper", b"/zookeeper/quota", b"/zookeeper/config"):
@@ -119,13 +121,14 @@ class Leader:
         if missing is None:
             folder = group.rpartition(b"/")[0]
             return self._created(1, folder if folder not in self.nodes else group, b"")
-        owner = self.draw.choice(list(self.sessions)) if self.draw.random() < 0.05 and len(self.sessions) < 50 else 0
+        owner = next(reversed(self.sessions)) if self.draw.random() < 0.05 and self.sessions else 0
         path = group + b"/node-%010d" % self.nodes[group].cversion
         self.leaves.append(path)
         return self._created(15 if self.draw.random() < 0.5 else 1, path, self._data(), owner)
 
     def _created(self, code: int, path: bytes, data: bytes, owner: int = 0) -> tuple[int, bytes]:
         if owner:
+            self.session = owner
             self.sessions[owner].append(path)
         version = self.make(path, data, owner)
         acl = OWN if self.draw.random() < 0.1 else WORLD
@@ -149,13 +152,15 @@ class Leader:
 
     def open_session(self) -> tuple[int, bytes]:
         self.opened += 1
-        self.sessions[(1 << 56) + self.opened] = []
+        self.session = (1 << 56) + self.opened
+        self.sessions[self.session] = []
         return -10, body("CreateSessionTxn", timeOut=10_000)
 
     def close_session(self) -> tuple[int, bytes]:
         if not self.sessions:
             return self.error()
-        paths = [path for path in self.sessions.pop(next(iter(self.sessions))) if path in self.nodes]
+        self.session = next(iter(self.sessions))
+        paths = [path for path in self.sessions.pop(self.session) if path in self.nodes]
         for path in paths:
             self.remove(path)
         return -11, body("CloseSessionTxn", paths2Delete=paths)
@@ -206,9 +211,9 @@ def records(count: int, seed: int = 1) -> Iterator[bytes]:
     for _ in range(count):
         leader.zxid += 1
         leader.time += 3
+        leader.session = (1 << 56) + 1 + leader.zxid % SESSIONS
         code, content = next(kinds)()
-        session = (1 << 56) + 1 + leader.zxid % SESSIONS
-        head = body("TxnHeader", clientId=session, cxid=leader.zxid & 0xFFFF, zxid=leader.zxid, time=leader.time, type=code)
+        head = body("TxnHeader", clientId=leader.session, cxid=leader.zxid & 0xFFFF, zxid=leader.zxid, time=leader.time, type=code)
         tail = b"" if code == -1 else body("TxnDigest", version=2, treeDigest=_signed(leader.digest))
         payload = head + content + tail
         yield _FRAME.pack(zlib.adler32(payload), len(payload)) + payload + b"B"
