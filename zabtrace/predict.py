@@ -102,6 +102,8 @@ class _Disk:
     """zxids that lie live on some other disk and that this one's history passes over or ends before."""
     version: str | None
     disk_log_from: int | None
+    logged: tuple[int, ...]
+    """zxids in its log files from ``disk_log_from`` on, hidden ones too: a leader sends them as they lie."""
 
 
 def predict(history: History, start: tuple[int, ...] | None = None, version: str | None = None) -> Prediction:
@@ -141,6 +143,7 @@ def _disk(row: Mapping[str, int], own: pl.DataFrame, every: pl.Series, history: 
     base = row["base_zxid"] if row["base_zxid"] is not None else -1
     newest = pl.DataFrame({"server": [row["server"]], "copy": [0]}, schema={"server": pl.Int64, "copy": pl.Int64})
     passed = absences(every, own, newest, history.disks.with_columns(current_epoch=pl.lit(1 << 31, dtype=pl.Int64)))
+    sendable = _sendable_from(row["server"], history)
     lacks = passed.filter(pl.col("absent_from").list.len() > 0).get_column("zxid").to_list()
     return _Disk(
         server=row["server"],
@@ -151,7 +154,8 @@ def _disk(row: Mapping[str, int], own: pl.DataFrame, every: pl.Series, history: 
         returning=frozenset(own.filter(pl.col("hidden_by").is_not_null() & (pl.col("zxid") > base)).get_column("zxid").to_list()),
         lacks=frozenset(lacks),
         version=versions.get(row["server"]),
-        disk_log_from=_sendable_from(row["server"], history),
+        disk_log_from=sendable,
+        logged=tuple(own.filter(pl.col("zxid") >= sendable).get_column("zxid").unique().sort().to_list()) if sendable is not None else (),
     )
 
 
@@ -230,7 +234,7 @@ def _in_3_4(disk: _Disk, leader: _Disk, newer: Sync) -> str:
 def _sync(disk: _Disk, leader: _Disk, log: Sequence[int], version: str | None = None) -> Sync:
     """The table of synchronizations, for a leader whose committed log holds ``log``."""
     reaches = leader.disk_log_from is not None and leader.disk_log_from <= disk.vote.zxid
-    return decide(Position(disk.vote.zxid, leader.vote.zxid, sorted(log), reaches), version or leader.version)
+    return decide(Position(disk.vote.zxid, leader.vote.zxid, sorted(log), reaches, leader.logged), version or leader.version)
 
 
 def _choices(disks: Mapping[int, _Disk], config: Config, committed: frozenset[int]) -> tuple[Rebuild, ...]:
