@@ -9,6 +9,7 @@ import pytest
 
 from zabtrace import cli
 from zabtrace.grammar.kinds import kinds_of
+from zabtrace.grammar.layouts import layouts
 from zabtrace.grammar.meanings import SIGNS, meanings
 from zabtrace.grammar.messages import messages
 from zabtrace.logs.explaining import explain
@@ -82,3 +83,34 @@ def test_raw_lines_are_the_files_own(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_kind_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["events", str(LOG), "--kind", "learner_trunk"]) == 2
     assert "learner_trunc" in capsys.readouterr().err
+
+
+HEADLESS = {
+    "java.io.EOFException": "the peer closed the connection",
+    "Caused by: java.net.ConnectException: Connection refused (Connection refused)": "nobody listens there",
+    "\tat java.io.DataInputStream.readInt(DataInputStream.java:392)": "stack trace",
+    "SLF4J: Class path contains multiple SLF4J bindings.": "before logging starts",
+    "Starting zookeeper ... STARTED": "zkServer.sh",
+    "FO  [QuorumPeer[myid=2]/0.0.0.0:2182:QuorumPeer@784] - LEADING": "cut off",
+    HEAD.replace("o.a.z.s.q.FastLeaderElection", "o.e.j.s.Server") + "Started @1234ms": "another program",
+}
+
+
+@pytest.mark.parametrize("line", HEADLESS)
+def test_what_is_no_message_is_said_to_be_none(capsys: pytest.CaptureFixture[str], line: str) -> None:
+    told = answer(capsys, "explain", line)
+    assert told["kind"] is None and told["nearest"] is None and HEADLESS[line] in told["note"]
+
+
+def test_texts_of_no_class_are_not_taken_for_the_free_text_of_any(capsys: pytest.CaptureFixture[str]) -> None:
+    told = answer(capsys, "explain", "total garbage")
+    assert (told["kind"], told["nearest"], told["note"]) == (None, None, None)
+    told = answer(capsys, "explain", "java.io.IOException: CRC check failed")
+    assert told["kind"] == "crc_error"
+
+
+@pytest.mark.parametrize("sample", [sample for layout in layouts().values() for sample in layout.shape.samples])
+def test_a_line_of_every_layout(sample: str) -> None:
+    for line in (sample, f"zoo1  | 2026-11-20T23:59:29.494512345Z {sample}", f"Nov 20 23:59:29 host java[1234]: {sample}"):
+        told = explain(line)
+        assert told.layout is not None and told.kind is not None and line[told.offset :].startswith(told.message)

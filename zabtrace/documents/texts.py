@@ -109,7 +109,7 @@ def explain(told: Explained, found: tuple[History, Judgement] | None = None) -> 
     sign = SIGNS.get(told.kind, UNSURE) if told.kind else None
     document: Document = {
         "format": FORMAT, "wrappers": list(told.wrappers), "layout": told.layout, "head": told.head, "message": told.message,
-        "kind": told.kind, "shape": written(shape) if shape else None,
+        "kind": told.kind, "note": told.note, "shape": written(shape) if shape else None,
         "versions": known.versions if known else None, "meaning": known.text if known else None,
         "sign_of_loss": sign.loss if sign else None, "next_step": sign.next_step if sign else None,
         "fields": [_field(name, value) for name, value in told.fields.items()],

@@ -99,6 +99,11 @@ def wrappers() -> tuple[Wrapper, ...]:
     return tuple(Wrapper(shape.kind, rf"\A{shape.pattern.replace(*empty)}\z") for shape in _shapes("wrapper"))
 
 
+def raw_kind(line: str) -> str | None:
+    """What prints such a line, where it is one that belongs to no record."""
+    return next((shape.kind for shape in _shapes("raw") if re.match(rf"(?:{shape.pattern})\Z", line)), None)
+
+
 @cache
 def raw() -> str:
     """Matches lines that belong to no record."""

@@ -50,6 +50,26 @@ SIGNS = {
 }
 UNSURE = Sign("not by itself", "zabtrace incidents EVIDENCE and zabtrace verify EVIDENCE tell what happened around it.")
 
+# heads of stack traces that Java itself words, and what they show of the other side or of the own one
+TRACES = (
+    ("EOFException", "the peer closed the connection, or died"),
+    ("SocketTimeoutException", "the peer was silent for too long: paused, overloaded or cut off"),
+    ("ConnectException", "nobody listens there: the peer's process is down, or not yet up"),
+    ("SocketException: Connection reset", "the peer's process ended, or its host dropped the connection"),
+    ("SocketException: Socket closed", "this side closed the connection itself"),
+    ("Broken pipe", "the peer had closed the connection already"),
+    ("InterruptedException", "a thread of this server was told to stop"),
+    ("NoRouteToHostException", "the network does not reach the peer"),
+    ("UnknownHostException", "the peer's name has no address"),
+    ("CancelledKeyException", "the client's connection is closed already"),
+    ("ZooKeeperServer not running", "a client asks while this server has no leader"),
+)
+
+
+def trace_meaning(head: str) -> str | None:
+    """What the head of a stack trace shows, where it is one of TRACES."""
+    return next((meaning for text, meaning in TRACES if text in head), None)
+
 
 @cache
 def meanings() -> dict[str, Meaning]:

@@ -40,13 +40,15 @@ def explain(told: Explained, found: tuple[History, Judgement] | None) -> View:
 
 
 def _explained(document: Document) -> list[str]:
-    wrapped = [*document["wrappers"], document["layout"] or "no layout: taken for a message"]
+    wrapped = [*document["wrappers"], document["layout"] or "no layout" + ("" if document["note"] else ": taken for a message")]
     told = [f"Layout: {' > '.join(wrapped)}", *(f"  {name}: {wording.plain(text)}" for name, text in document["head"].items())]
     if document["kind"]:
         told += [f"Event: {document['kind']} ({document['versions'] or 'any release'})", f"  shape: {wording.plain(document['shape'])}"]
         told += [f"  {row['name']}: {wording.plain(str(row['value']))}  ({row['meaning']})" for row in document["fields"]]
         told += [f"Meaning: {document['meaning']}"] if document["meaning"] else []
         told += [f"Sign of loss: {document['sign_of_loss']}", f"Look next: {document['next_step']}"]
+    elif document["note"]:
+        told.append(f"No message of ZooKeeper's: {wording.plain(document['note'])}")
     elif near := document["nearest"]:
         told += ["Event: unknown", f"  nearest: {near['kind']}, {wording.plain(near['shape'])}"]
         told += [
