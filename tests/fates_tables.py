@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import polars as pl
@@ -67,16 +67,24 @@ class Incident:
     observers: int = 0
     version: str = "3.8.0"
     members: bool = True
+    reconfigs: Sequence[Config] = ()
+    """Configurations after the first one; every disk has saved the last of them."""
 
     def configs(self) -> list[Config]:
-        """The static configuration."""
+        """The static configuration, and what came after it."""
         last = self.voters + self.observers
-        return [Config(voters=frozenset(range(1, self.voters + 1)), observers=frozenset(range(self.voters + 1, last + 1)))]
+        static = Config(voters=frozenset(range(1, self.voters + 1)), observers=frozenset(range(self.voters + 1, last + 1)))
+        return [static, *self.reconfigs]
+
+    def disk_of(self, sid: int) -> Disk | None:
+        """A server's newest disk."""
+        found, number = self.disks.get(sid), len(self.reconfigs)
+        return None if found is None else replace(found, config=max(number - 1, 0), seen=number)
 
     def trace(self) -> Trace:
         """All its evidence."""
-        sids = range(1, self.voters + self.observers + 1)
-        servers = {s: SimpleNamespace(sid=s, version=self.version, observer=s > self.voters, disk=self.disks.get(s)) for s in sids}
+        sids = sorted(frozenset().union(*(c.voters | c.observers for c in self.configs())))
+        servers = {s: SimpleNamespace(sid=s, version=self.version, observer=s > self.voters, disk=self.disk_of(s)) for s in sids}
         lines = {s: list(self.lines.get(s, ())) for s in sids}
         stand_in = SimpleNamespace(
             servers=servers, configs=self.configs(), lines=lines, earlier=list(self.before), young={},
