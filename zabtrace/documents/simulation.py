@@ -10,9 +10,13 @@ from zabtrace.simulate import journal
 from zabtrace.simulate.ensemble import Ensemble
 from zabtrace.simulate.mutations import Mutation
 from zabtrace.simulate.rounds import Round, rounds, why
+from zabtrace.simulate.scenario import KEPT
 from zabtrace.zxid import text
 
-ASSUMED = "A server given by numbers is taken to have the records 1 to its zxid of that zxid's epoch, and none of an earlier one."
+ASSUMED = (
+    "A server given by numbers is taken to have the records 1 to its zxid of that zxid's epoch, and none of an earlier one; "
+    f"its log holds the last {KEPT}."
+)
 
 
 def simulation(ensemble: Ensemble, seed: int, mutations: list[Mutation], *, numbers: bool) -> dict[str, Any]:

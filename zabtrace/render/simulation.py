@@ -31,14 +31,14 @@ def screen(document: dict[str, Any]) -> list[Block]:
 
 
 def _stretches(document: dict[str, Any]) -> list[Block]:
-    """A heading where the round changes that steps belong to; what belongs to none stays where it happened."""
-    current = None
+    """A heading where the first step of an election comes; everything stays where it happened, in the order of time."""
+    current = 0
     titled = []
     for step in document["steps"]:
-        current = step["election"] or current
+        current = max(current, step["election"] or 0)
         titled.append((current, step))
     rounds = {row["election"]: row["round"] for row in document["rounds"]}
     return [
-        Grid("Before any election" if number is None else f"Election {number}, round {rounds[number]}", STEPS, [step for _, step in steps])
+        Grid("Before any election" if number == 0 else f"Election {number}, round {rounds[number]}", STEPS, [step for _, step in steps])
         for number, steps in groupby(titled, key=lambda pair: pair[0])
     ]

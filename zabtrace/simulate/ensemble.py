@@ -186,11 +186,11 @@ class Ensemble(Syncing):
         term.counter += 1
         assert term.epoch is not None  # noqa: S101 (established)
         zxid = make(term.epoch, term.counter)
-        before = (*leader.history, *leader.pending)
+        grown = tree.Growing((*leader.history, *leader.pending))
         path, data = (f"/w{zxid:x}", f"value of {text(zxid)}".encode()) if op == "create" else ("", b"")
-        txn = Txn(zxid, op, session, cxid, BEGIN_MS + self.now + leader.skew, path, data, tree.creations(before) + 1 if path else 0)
+        txn = Txn(zxid, op, session, cxid, BEGIN_MS + self.now + leader.skew, path, data, grown.creations + 1 if path else 0)
         if self.is_of(leader, DIGESTS):
-            txn = txn._replace(digest=tree.digest((*before, txn)))
+            txn = txn._replace(digest=grown.add(txn))
         leader.pending.append(txn)
         term.acks[zxid] = set()
         self.note(leader, journal.WRITE, f"proposes {text(zxid)}: {op} {path}".rstrip(), zxid=zxid)

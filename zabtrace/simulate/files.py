@@ -43,18 +43,18 @@ def framed(content: bytes) -> bytes:
 
 def log(file: LogFile) -> bytes:
     """A log file: padded to the next size, cut behind its last record by a TRUNC, or torn in it by a crash."""
-    content = _header(frames.LOG_MAGIC, 0)
+    content = bytearray(_header(frames.LOG_MAGIC, 0))
     for txn in file.records:
         record = bytearray(framed(payload(txn)))
         if txn.zxid == file.damaged:
             record[-2] ^= 1
         content += record
     if file.ending == "unpadded":
-        return content
+        return bytes(content)
     if file.ending == "torn" and file.records:
         content += framed(payload(file.records[-1]))[:-20]
     size = PREALLOCATED * (1 + (len(content) + 4096) // PREALLOCATED) + frames.FILE_HEADER
-    return content + bytes(size - len(content))
+    return bytes(content) + bytes(size - len(content))
 
 
 def snapshot(snap: Snap, release: str) -> bytes:

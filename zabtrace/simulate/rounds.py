@@ -43,13 +43,18 @@ def rounds(steps: Sequence[Step]) -> list[Round]:
         if step.kind == journal.CHANGE:
             part[step.server] = _taken(found, part.get(step.server), step)
         election = part.get(step.server)
-        if election is None:
+        if election is None or (step.kind == journal.NOTIFICATION and _late(election, step)):
             continue
         election.steps.append(step)
         if step.kind == journal.DECISION:
             election.decided[step.server] = step.facts["leader"]
             election.joined |= step.facts["joined"]
     return found
+
+
+def _late(election: Round, step: Step) -> bool:
+    """A vote of another round reached a server that had decided: it belongs to none of its elections."""
+    return step.server in election.decided and step.facts["round"] != election.number
 
 
 def _taken(found: list[Round], present: Round | None, step: Step) -> Round:
@@ -78,7 +83,7 @@ def why(election: Round, config: Config) -> str:
     over = {server: decided_by(election.firsts[leader], vote) for server, vote in election.firsts.items() if server != leader}
     reasons = [f"by {_words(name)} over {_listed(s for s, by in over.items() if by == name)}" for name in ("epoch", "zxid", "sid")
                if name in over.values()]  # fmt: skip
-    agreed = sorted(server for server, chosen in election.decided.items() if chosen == leader)
+    agreed = sorted(server for server, chosen in election.decided.items() if chosen == leader and server in config.voters)
     beaten = ", ".join(reasons) if reasons else "alone"
     return (
         f"Server {leader} wins round {election.number}: {beaten}; {_listed(agreed)} of the voters {_listed(config.voters)} settled on it."

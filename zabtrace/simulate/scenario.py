@@ -21,8 +21,8 @@ from zabtrace.simulate.server import Server
 from zabtrace.zxid import counter, epoch, make
 
 MOST_SERVERS, MOST_WRITES = 100, 2_000
-KEPT = 600
-"""Records of a disk that are kept in its log, more than a leader keeps in memory; what is below stands behind a snapshot."""
+KEPT = 2_000
+"""Records of a disk that its log holds at most, more than a leader keeps in memory; what is below stands behind a snapshot."""
 FIELDS = {"tickTime": "tick", "initLimit": "init_limit", "syncLimit": "sync_limit"}
 
 
@@ -114,6 +114,8 @@ def _version(asked: Asked, one: Statement) -> None:
 def _group(asked: Asked, one: Statement) -> None:
     group, *sids = one.numbers("SID")
     _members(asked, one, sids)
+    if twice := asked.setup.groups.keys() & set(sids):
+        raise UsageError(f"line {one.line} of the scenario: server {min(twice)} is in a group already.")
     _set(asked, groups=asked.setup.groups | dict.fromkeys(sids, group))
 
 
@@ -174,31 +176,28 @@ SETTINGS: dict[str, Callable[[Asked, Statement], None]] = {
 def disk(current: int, accepted: int, ends: Sequence[int], digests: bool) -> Disk:
     """A disk with the records 1 to n of each epoch, as every server with those numbers has them."""
     made = Disk(snaps=[Snap(0, ())], current=current, accepted=accepted)
-    history: tuple[Txn, ...] = ()
+    growing = tree.Growing()
     for end in ends:
         first = max(counter(end) - KEPT, 0)
         if first:
-            history, made.snaps = (), [Snap(make(epoch(end), first), ())]
-            made.files = []
+            growing, made.snaps, made.files = tree.Growing(), [Snap(make(epoch(end), first), ())], []
         records = []
         for place in range(first + 1, counter(end) + 1):
-            txn = _record(make(epoch(end), place), history, digests)
-            records.append(txn)
-            history += (txn,)
+            txn = _record(make(epoch(end), place), growing.creations)
+            digest = growing.add(txn)
+            records.append(txn._replace(digest=digest) if digests else txn)
         made.files.append(LogFile(records[0].zxid, records))
     return made
 
 
-def _record(zxid: int, history: tuple[Txn, ...], digests: bool) -> Txn:
+def _record(zxid: int, made: int) -> Txn:
     """Record ``zxid`` of a disk that is given: a session at the beginning of an epoch, creates behind it."""
     opens = counter(zxid) == 1
     session = (1 << 56) | epoch(zxid)
     at = BEGIN_MS - 3_600_000 + epoch(zxid) * 60_000 + counter(zxid)
-    made = tree.creations(history)
-    txn = Txn(zxid, "createSession", session, 0, at) if opens else Txn(
-        zxid, "create", session, counter(zxid) - 1, at, f"/w{zxid:x}", f"value of 0x{zxid:x}".encode(), made + 1
-    )  # fmt: skip
-    return txn._replace(digest=tree.digest((*history, txn))) if digests else txn
+    if opens:
+        return Txn(zxid, "createSession", session, 0, at)
+    return Txn(zxid, "create", session, counter(zxid) - 1, at, f"/w{zxid:x}", f"value of 0x{zxid:x}".encode(), made + 1)
 
 
 # ---------------------------------------------------------------- statements that act

@@ -28,11 +28,6 @@ CONFIG = Node("/zookeeper/config", aversion=-1)
 _STAT = struct.Struct(">5q3iq")
 
 
-def creations(history: Iterable[Txn]) -> int:
-    """How many znodes were created below the root: its cversion."""
-    return sum(txn.op == "create" for txn in history)
-
-
 def nodes(history: Iterable[Txn]) -> list[Node]:
     """The znodes in the order of a snapshot: parents first. All creates are of children of the root."""
     made = [txn for txn in history if txn.op == "create"]
@@ -40,10 +35,23 @@ def nodes(history: Iterable[Txn]) -> list[Node]:
     return [root, *BORN[1:], *(Node(txn.path, txn.data, txn.zxid, txn.zxid, txn.time) for txn in made)]
 
 
-def digest(history: Iterable[Txn]) -> int:
-    """The digest (signed) of the tree: the sum of a CRC-32 per znode outside of /zookeeper/ (version 2)."""
-    total = sum(_crc(node) for node in nodes(history) if not node.path.startswith("/zookeeper/")) & 0xFFFF_FFFF_FFFF_FFFF
-    return total - (1 << 64) if total >> 63 else total
+class Growing:
+    """A tree that grows by one transaction at a time, and its digest."""
+
+    def __init__(self, history: Iterable[Txn] = ()) -> None:
+        self.creations = 0
+        self._root, self._below = BORN[0], _crc(BORN[1])
+        for txn in history:
+            self.add(txn)
+
+    def add(self, txn: Txn) -> int:
+        """The digest (signed) behind the transaction: the sum of a CRC-32 per znode outside of /zookeeper/ (version 2)."""
+        if txn.op == "create":
+            self.creations += 1
+            self._root = self._root._replace(cversion=txn.parent_cversion, pzxid=txn.zxid)
+            self._below += _crc(Node(txn.path, txn.data, txn.zxid, txn.zxid, txn.time))
+        total = (_crc(self._root) + self._below) & 0xFFFF_FFFF_FFFF_FFFF
+        return total - (1 << 64) if total >> 63 else total
 
 
 def _crc(node: Node) -> int:
