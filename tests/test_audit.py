@@ -68,3 +68,12 @@ def test_events_lists_it(tmp_path: Path) -> None:
     assert shown.stdout.count("AuditLogger") == len(LINES)
     raw = CliRunner().invoke(zabtrace, ["events", str(tmp_path), "--raw"])
     assert raw.stdout.splitlines()[1].endswith("operation=serverStop\tresult=invoked")
+
+
+def test_a_servers_log_with_audit_records_among_its_lines_is_its_own_log(tmp_path: Path) -> None:
+    own = "2026-11-21 00:17:1{},100 [myid:1] - INFO  [main:QuorumPeerMain@151] - Starting quorum peer, myid=1\n"
+    (tmp_path / "zookeeper.log").write_text(log(tmp_path).read_text() + "".join(own.format(second) for second in range(9)))
+    (tmp_path / "zookeeper_audit.log").unlink()
+    trace = gather([str(tmp_path)])
+    assert trace.sources["kind"].to_list() == ["server log"]
+    assert trace.lines.filter(pl.col("kind") == "audit").height == len(LINES)

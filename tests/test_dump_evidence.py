@@ -147,3 +147,10 @@ def test_the_zone_of_a_dump_is_asked_for_by_name(tmp_path: Path) -> None:
     argument = f"zk1={tmp_path / 'log.100000002.txt'}"
     assert gather([argument]).txns["time"].to_list() == [None]
     assert gather([argument], timezone=["zk1=Asia/Shanghai"]).txns["time"].dt.to_string("%H:%M:%S").to_list() == ["00:18:28"]
+
+
+def test_a_session_is_not_open_because_no_dump_shows_its_end(samples: Path, tmp_path: Path) -> None:
+    from zabtrace.replay.tree_sessions import sessions
+
+    history = replay(gather([str(incident(samples, tmp_path, share=0.4))]))
+    assert "open" not in sessions(history.trace, judge(history).writes)["state"].to_list()

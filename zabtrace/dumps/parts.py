@@ -140,16 +140,13 @@ class TxnDump:
         return self._records(texts.filter(pl.col("mark").is_in([RECORD, BROKEN]) & ~cut))
 
     def _sectioned(self, texts: pl.DataFrame) -> pl.DataFrame:
-        """With ``section``: a heading begins one, and so does a record behind an end."""
-        mark, open_ = texts["mark"].to_list(), bool(self.sections) and self.sections[-1].counted is None
-        begins = []
-        for at, name in enumerate(mark):
-            fresh = name == FILE or (not open_ and name in (RECORD, BROKEN, END))
-            if fresh:
-                self.sections.append(Section(name == FILE, texts["offset"][at]))
-            open_ = name != END if fresh or open_ else False
-            begins.append(max(len(self.sections) - 1, 0))
-        return texts.with_columns(section=pl.Series(begins, dtype=pl.Int64))
+        """With ``section``: a heading begins one, and so does whatever follows an end."""
+        going_on = bool(self.sections) and self.sections[-1].counted is None
+        before = pl.col("mark").shift(1).fill_null(RECORD if going_on else END)
+        marked = texts.with_columns(begins=(pl.col("mark") == FILE) | (before == END))
+        known = len(self.sections)
+        self.sections += [Section(mark == FILE, at) for mark, at in marked.filter("begins").select("mark", "offset").iter_rows()]
+        return marked.with_columns(section=pl.col("begins").cum_sum().cast(pl.Int64) + (known - 1)).drop("begins")
 
     def _count(self, texts: pl.DataFrame, last: bool) -> None:
         ended = texts.filter(pl.col("mark") == END)

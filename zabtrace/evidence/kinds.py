@@ -75,6 +75,8 @@ class Kind:
     test: Callable[[Probe], str | None]
 
 
+MOSTLY_AUDIT = 0.9
+"""Share of its lines that must be audit records: others may stand between them, but not as many as a server prints."""
 AUDIT_LINE = re.compile(r"^.*AuditLogger: .*\boperation=\w+.*\bresult=\w+\s*$", re.MULTILINE)
 TXN_DUMP_LINE = re.compile(
     r"^(ZooKeeper Transactional Log File with dbid "
@@ -149,6 +151,13 @@ def _four_letters(probe: Probe) -> str | None:
     return f"an answer to {word}" if word else None
 
 
+def _audit_log(probe: Probe) -> str | None:
+    """Nothing but audit records: a server's own log may hold some among its lines, where both go to one file."""
+    lines = [line for line in (probe.text or "").split("\n")[:-1] if line.strip()] or [probe.text or ""]
+    audited = sum(AUDIT_LINE.match(line) is not None for line in lines)
+    return "audit records" if audited and audited >= MOSTLY_AUDIT * len(lines) else None
+
+
 def _dump(pattern: re.Pattern[str]) -> Callable[[Probe], str | None]:
     """A line that only the tool prints; data may stand in it as they are, zeros too."""
 
@@ -185,7 +194,7 @@ KINDS = (
     Kind(EPOCH_FILE, "currentEpoch or acceptedEpoch", _named(EPOCH_NAMES)),
     Kind(MARKER, "updatingEpoch (3.4.6 to 3.4.14) or initialize (3.6 and newer)", _named(MARKER_NAMES)),
     Kind(MYID, "the server's sid", _named(("myid",))),
-    Kind(AUDIT_LOG, "audit log", lambda probe: "audit records" if probe.says(AUDIT_LINE) else None),
+    Kind(AUDIT_LOG, "audit log", _audit_log),
     Kind(TXN_DUMP, "what LogFormatter or TxnLogToolkit printed of a transaction log", _dump(TXN_DUMP_LINE)),
     Kind(SNAPSHOT_DUMP, "what SnapshotFormatter printed of a snapshot", _dump(SNAPSHOT_DUMP_LINE)),
     Kind(FOUR_LETTERS, "answer to a four-letter word", _four_letters),

@@ -46,7 +46,7 @@ def sessions(trace: Trace, fates: pl.DataFrame) -> pl.DataFrame:
     rows = []
     for session in sorted({*opened, *closed, *held, *made, *left}):
         create, close = opened.get(session), closed.get(session)
-        state, why = _state(create, close, newest is None or session in newest.sessions)
+        state, why = _state(create, close, None if newest is None else session in newest.sessions)
         table = held.get(session, {})
         rows.append(
             {
@@ -76,10 +76,12 @@ def _one_each(records: pl.DataFrame, keep: str) -> dict[int, dict[str, Any]]:
     return {row["session"]: row for row in rows.iter_rows(named=True)}
 
 
-def _state(create: dict[str, Any] | None, close: dict[str, Any] | None, held: bool) -> tuple[str, str]:
-    """State and why; ``held``: the newest tree has the session in its table."""
+def _state(create: dict[str, Any] | None, close: dict[str, Any] | None, held: bool | None) -> tuple[str, str]:
+    """State and why; ``held``: the newest tree has the session in its table, None where no server's newest files were read."""
     if create is not None and create["fate"] in GONE:
         return "discarded", f"Its createSession {text(create['zxid'])} is {create['fate']}."
+    if close is None and held is None:
+        return "undecided", "Its closeSession is in nothing that was read, and no newest tree was that would show it open."
     if close is None and not held:
         return "undecided", "The newest tree has no such session, and its closeSession is in no log that was read."
     if close is None:
