@@ -168,3 +168,15 @@ def test_patterns_use_what_both_engines_know() -> None:
 def test_a_wrong_grammar_names_the_line(text: str, what: str) -> None:
     with pytest.raises(GrammarError, match=re.escape(what)):
         notation.parse(text)
+
+
+def test_releases_stand_above_their_spelling() -> None:
+    of = {shape.samples[0]: shape.versions for shape in GRAMMAR.shapes if shape.samples}
+    assert of["Getting a snapshot from leader"] == "3.4.0 to 3.4.10, 3.5.0 to 3.5.3"
+    assert of["Notification time out: 400"] != of["Notification time out: 400 ms"]
+    release = "3\\.[4-9](?:\\.[0-9]+)?"
+    told = [shape.versions for shape in GRAMMAR.shapes if shape.versions is not None]
+    assert len(told) > 1100
+    for versions in told:
+        for part in versions.split(", "):
+            assert re.fullmatch(f"{release}(?: to {release})?", part), versions

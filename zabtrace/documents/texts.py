@@ -14,7 +14,8 @@ from zabtrace.documents import FORMAT, Document
 from zabtrace.documents.window import Point, Window
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import Judgement
-from zabtrace.grammar.meanings import SIGNS, UNSURE, meanings
+from zabtrace.grammar.kinds import kinds_of
+from zabtrace.grammar.meanings import SIGNS, UNSURE, Meaning, meanings
 from zabtrace.grammar.messages import messages
 from zabtrace.grammar.notation import Hole, Shape
 from zabtrace.logs.explaining import Explained
@@ -91,10 +92,16 @@ def _shape(shape: Shape) -> Document:
     known = meanings().get(shape.kind)
     name, _, level = shape.rule.partition("__")
     return {
-        "kind": shape.kind, "class": name.replace("_", ""), "level": level.upper() or None, "versions": known.versions if known else None,
+        "kind": shape.kind, "class": name.replace("_", ""), "level": level.upper() or None, "kinds": list(kinds_of(shape.kind)),
+        "versions": _versions(shape, known), "kind_versions": known.versions if known else None,
         "meaning": known.text if known else None, "fields": list(shape.columns), "sample": shape.samples[0] if shape.samples else None,
-        "line": shape.line,
+        "samples": list(shape.samples), "line": shape.line,
     }  # fmt: skip
+
+
+def _versions(shape: Shape | None, known: Meaning | None) -> str | None:
+    """The releases of a spelling, else of its kind."""
+    return (shape.versions if shape is not None else None) or (known.versions if known is not None else None)
 
 
 def written(shape: Shape) -> str:
@@ -110,7 +117,8 @@ def explain(told: Explained, found: tuple[History, Judgement] | None = None) -> 
     document: Document = {
         "format": FORMAT, "wrappers": list(told.wrappers), "layout": told.layout, "head": told.head, "message": told.message,
         "kind": told.kind, "note": told.note, "shape": written(shape) if shape else None,
-        "versions": known.versions if known else None, "meaning": known.text if known else None,
+        "versions": _versions(shape, known), "kind_versions": known.versions if known else None,
+        "meaning": known.text if known else None,
         "sign_of_loss": sign.loss if sign else None, "next_step": sign.next_step if sign else None,
         "fields": [_field(name, value) for name, value in told.fields.items()],
         "nearest": None if near is None else {

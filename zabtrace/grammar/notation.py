@@ -1,4 +1,5 @@
-"""Reads the notation of layouts.lark and messages.lark: flat Lark rules, a sample line (``//>``) above every alternative.
+"""Reads the notation of layouts.lark and messages.lark: flat Lark rules, a sample line (``//>``) above every alternative, and above
+that the releases that print it (``//@``).
 
 Strategy: the files are real Lark grammars, but of a shape so plain that a line scanner reads a thousand alternatives in
 milliseconds, where Lark's own loader takes seconds. ``reference`` loads the same text into Lark; the tests compare both.
@@ -48,6 +49,8 @@ class Shape:
     parts: tuple[str | Hole, ...]
     samples: tuple[str, ...]
     line: int
+    versions: str | None = None
+    """The releases that print it in these words, where the grammar says so (``//@``)."""
 
     @cached_property
     def prefix(self) -> str:
@@ -141,9 +144,12 @@ def parse(text: str, name: str = "grammar") -> Grammar:
     columns: dict[str, Hole] = {}
     shapes: list[Shape] = []
     samples: list[str] = []
+    versions: str | None = None
     for number, line in _lines(text):
         if line.startswith("//>"):
             samples.append(line[3:].removeprefix(" ").replace("\\t", "\t"))
+        elif line.startswith("//@ "):
+            versions = line[4:]
         elif found := _TERMINAL.match(line):
             terminals[found[1]] = found[2].replace("\\/", "/")
         elif (found := _FIELD.match(line)) and found[2] in terminals:
@@ -151,8 +157,8 @@ def parse(text: str, name: str = "grammar") -> Grammar:
         elif found := _ALTERNATIVE.match(line):
             rule = found[1] or (shapes[-1].rule if shapes else "")
             kind, parts = _alternative(found[2], terminals, columns, f"{name}, line {number}")
-            shapes.append(Shape(rule, kind, parts, tuple(samples), number))
-            samples = []
+            shapes.append(Shape(rule, kind, parts, tuple(samples), number, versions))
+            samples, versions = [], None
         elif not line.startswith("//"):
             raise GrammarError(f"{name}, line {number}: {line!r} is no terminal, field rule or alternative.")
     return Grammar(name, tuple(shapes), terminals)
