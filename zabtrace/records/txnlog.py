@@ -34,7 +34,7 @@ from zabtrace.records.frames import (
 )
 from zabtrace.source import Source
 
-CHUNK = 1 << 17
+CHUNK = 1 << 16
 """Records decoded at a time."""
 _TIMES = (-62_135_596_800_000, 253_402_300_799_999)  # years 1 to 9999, what a datetime can hold
 

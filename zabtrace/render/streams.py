@@ -20,6 +20,10 @@ ZSTD_LEVEL = 1
 """Of a million records the default level makes no smaller file, in a third more time."""
 
 
+GROUP = 1 << 16
+"""Rows of a row group of Parquet, which is held in memory: as many as the readers hand out at a time."""
+
+
 def ndjson(parts: Iterator[View]) -> Iterator[str]:
     """One row per line."""
     return chain.from_iterable(map(views.as_ndjson, parts))
@@ -40,7 +44,8 @@ def parquet(parts: Iterator[View], file: IO[bytes]) -> None:
     def rows(columns: list[str] | None, predicate: pl.Expr | None, limit: int | None, size: int | None) -> Iterator[pl.DataFrame]:
         return frames
 
-    register_io_source(rows, schema=first.schema).sink_parquet(file, compression="zstd", compression_level=ZSTD_LEVEL)
+    listed = register_io_source(rows, schema=first.schema)
+    listed.sink_parquet(file, compression="zstd", compression_level=ZSTD_LEVEL, row_group_size=GROUP)
 
 
 TEXTS: dict[str, Callable[[Iterator[View]], Iterator[str]]] = {"ndjson": ndjson, "csv": csv}
