@@ -2,6 +2,7 @@
 
     python tests/benchmarks/fates.py                               100,000 and 1,000,000 transactions on each server
     python tests/benchmarks/fates.py --transactions 10000000       needs 5 GB of disk below --folder, removed afterwards
+    python tests/benchmarks/fates.py --apart                       the servers' records differ in their digests: no bytes are shared
 
 Real bytes: each server rolls its log at places of its own, as servers do (SyncRequestProcessor draws them). Epoch after epoch a leader
 crashes; the last one before the newest epoch comes back with a tail that nobody else has, one server's log ends in the middle of a
@@ -40,13 +41,13 @@ RECORD = np.dtype([("checksum", ">i8"), ("length", ">i4"), ("payload", PAYLOAD),
 CONFIG = "tickTime=2000\ndataDir=/data\n" + "".join(f"server.{sid}=zk{sid}:2888:3888\n" for sid in SERVERS)
 
 
-def records(zxid: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
-    """setData records with these zxids, and with right checksums."""
+def records(zxid: npt.NDArray[np.int64], digest: int = 0) -> npt.NDArray[np.void]:
+    """setData records with these zxids, digests that begin with ``digest``, and right checksums."""
     payload = np.zeros(zxid.size, PAYLOAD)
     number = zxid & 0xFFFFFFFF
     payload["session"], payload["cxid"], payload["zxid"] = 0x100000000000000 + number % 1000, number & 0xFFFF, zxid
     payload["time"], payload["type"], payload["version"] = START + number * 3, 5, number % 1000
-    payload["path_len"], payload["data_len"], payload["digest_version"], payload["digest"] = 10, 8, 2, number * 7919
+    payload["path_len"], payload["data_len"], payload["digest_version"], payload["digest"] = 10, 8, 2, number * 7919 + digest
     payload["path"] = np.char.add(b"/app/", np.char.zfill((number % 10_000).astype("S5"), 5))
     payload["data"] = b"abcdefgh"
     content = payload.view(np.uint8).reshape(zxid.size, PAYLOAD.itemsize).astype(np.float64)
@@ -94,7 +95,7 @@ def zxids(transactions: int) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
             yield epoch, (epoch << 32) + np.arange(begin, min(begin + 200_000, each + 1))
 
 
-def write(folder: Path, transactions: int) -> None:
+def write(folder: Path, transactions: int, *, apart: bool = False) -> None:
     """The data folders of all servers."""
     disks = {}
     for sid in SERVERS:
@@ -111,6 +112,7 @@ def write(folder: Path, transactions: int) -> None:
         for sid, disk in disks.items():
             if epoch == EPOCHS and sid == 1:
                 continue
+            found = records(numbers, sid) if apart else found
             mine = found[numbers <= (epoch << 32) + last - LAG] if epoch == EPOCHS and sid == 3 else found
             if numbers[0] & 0xFFFFFFFF == 1 and epoch > 1:
                 disk.end()
@@ -145,28 +147,36 @@ def adler(folder: Path) -> float:
     return time.process_time() - start
 
 
+def say(line: str) -> None:
+    """Print a line at once: what follows takes a while."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Write, judge, print, remove."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--transactions", type=int, nargs="+", default=[100_000, 1_000_000])
     options.add_argument("--folder", type=Path, help="where the logs are written (default: a temporary folder)")
+    options.add_argument("--apart", action="store_true", help="no two servers hold the same bytes")
     options.add_argument("--all", action="store_true", help="list every write too, as Parquet")
     given = options.parse_args()
     zabtrace = (str(Path(sys.executable).with_name("zabtrace")),)
     for transactions in given.transactions:
         folder = Path(tempfile.mkdtemp(dir=given.folder))
         try:
-            write(folder, transactions)
+            write(folder, transactions, apart=given.apart)
             size = sum(path.stat().st_size for path in folder.rglob("log.*")) / 1e6
             peer = adler(folder)
             wall, cpu, memory, answer = measured(*zabtrace, "verify", str(folder))
-            print(f"{transactions} transactions on each of {len(SERVERS)} servers, {size:.0f} MB")
-            print(answer.decode().splitlines()[0])
-            print(f"verify: {wall:.1f} s wall, {cpu:.1f} s cpu, {memory:.0f} MB; one zlib.adler32 over all logs: {peer:.1f} s cpu")
+            say(f"{transactions} transactions on each of {len(SERVERS)} servers, {size:.0f} MB")
+            say(next(iter(answer.decode().splitlines()), "no answer"))
+            say(f"verify: {wall:.1f} s wall, {cpu:.1f} s cpu, {memory:.0f} MB; one zlib.adler32 over all logs: {peer:.1f} s cpu")
             if given.all:
                 out = folder.with_suffix(".parquet")
                 wall, cpu, memory, _ = measured(*zabtrace, "verify", str(folder), "--all", "--format", "parquet", "-o", str(out))
-                print(f"verify --all --format parquet: {wall:.1f} s wall, {cpu:.1f} s cpu, {memory:.0f} MB, {out.stat().st_size / 1e6:.0f} MB")
+                size = out.stat().st_size / 1e6
+                say(f"verify --all --format parquet: {wall:.1f} s wall, {cpu:.1f} s cpu, {memory:.0f} MB, {size:.0f} MB")
                 out.unlink()
         finally:
             shutil.rmtree(folder)
