@@ -71,8 +71,8 @@ def explain(line: str, pattern: str | None = None) -> Explained:
     offset = max(line.rfind(message), 0) if message else len(line)
     found_layout = layout.name if layout else None
     if "logger" in head and is_foreign(head["logger"]):
-        note = f"a record of another program in the same JVM: its logger is {head['logger']}"
-        return Explained(names, found_layout, head, message, offset, note=note)
+        whose = f"a record of another program in the same JVM: its logger is {head['logger']}"
+        return Explained(names, found_layout, head, message, offset, note=whose)
     table = messages()
     text = message.rstrip(" \t")
     for shape in _shapes(table, head):

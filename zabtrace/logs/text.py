@@ -126,7 +126,7 @@ def blocks_of_lines(blocks: Iterable[bytes]) -> Iterator[Block]:
             yield found
             carry, nuls = b"", 0
         data = data[max(cut, 0) :]
-        if data[:1] == b"\0" and carry in (b"", b"\0"):  # a run of any length in front of a line, which is kept: one stands for all
+        if bytes(data[:1]) == b"\0" and carry in (b"", b"\0"):  # a run of any length in front of a line, which is kept: one stands for all
             text = bytes(data).lstrip(b"\0")
             carry, nuls, data = b"\0", nuls + len(data) - len(text) - (not carry), memoryview(text)
         skipping = len(carry) + len(data) > LONGEST
