@@ -79,7 +79,7 @@ class Incident:
     def disk_of(self, sid: int) -> Disk | None:
         """A server's newest disk."""
         found, number = self.disks.get(sid), len(self.reconfigs)
-        return None if found is None else replace(found, config=max(number - 1, 0), seen=number)
+        return None if found is None else replace(found, config=number, seen=number)
 
     def trace(self) -> Trace:
         """All its evidence."""

@@ -106,3 +106,12 @@ def test_since_judges_what_was_written_behind_purged_logs() -> None:
     assert any("--since" in reason for reason in judged.reasons)
     since = Incident(purged).judged("3:0")
     assert (since.verdict, since.judged_from) == ("nothing_lost", zxid("3:0"))
+
+
+def test_a_reconfig_that_was_only_proposed_may_not_be_in_force() -> None:
+    """1 and 2 would be all voters once 1:4 is committed; until then 3, which holds more than they do, may lead with either."""
+    disks = {1: disk("1:1-3"), 2: disk("1:1-4"), 3: disk("1:1-6")}
+    trace = Incident(disks, reconfigs=(members("1:4", 1, 2, observers=frozenset({3})),)).trace()
+    assert fates(judge(replay(trace)))["1:6"] == "pending"
+    proposed = trace.members.with_columns(source=trace.members["source"].str.replace(r"dynamic\..*", "dynamic.next"))
+    assert fates(judge(replay(replace(trace, members=proposed))))["1:6"] == "undecided"

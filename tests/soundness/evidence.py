@@ -142,11 +142,12 @@ class _Tables:
         """What the configuration files of a server say: the static one, and the dynamic ones that it saved."""
         disk = self.e.servers[sid].disk
         numbers = sorted({0, disk.config, disk.seen} if disk is not None else {0})
+        ends = {n: f".dynamic.{c.zxid:x}" if n <= disk.config else ".dynamic.next" for n, c in enumerate(self.e.configs) if c.zxid and disk}
         return [
-            {"server": sid, "copy": 0, "source": f"server-{sid}/zoo.cfg" + (f".dynamic.{config.zxid:x}" if config.zxid else ""), "sid": s,
+            {"server": sid, "copy": 0, "source": f"server-{sid}/zoo.cfg" + ends.get(n, ""), "sid": s,
              "config_zxid": config.zxid, "role": "participant" if s in config.voters else "observer", "host": f"127.0.0.{s}",
              "quorum_port": 2888, "election_port": 3888, "group": config.groups.get(s), "weight": config.weights.get(s, 1)}
-            for config in (self.e.configs[n] for n in numbers) for s in sorted(config.voters | config.observers)
+            for n in numbers for config in [self.e.configs[n]] for s in sorted(config.voters | config.observers)
         ]  # fmt: skip
 
     def trace(self) -> Trace:

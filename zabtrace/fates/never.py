@@ -92,15 +92,23 @@ def end_of(read: Readings, f: int, successor: int) -> End:
     """What the voters in force at the end of ``f`` had when ``successor`` began."""
     history = read.history
     last = read.chains.filter(epoch_of("zxid") == f).get_column("zxid").max()
-    config = history.config_at(last if isinstance(last, int) else make(f, 0))
+    configs = rules(history, last if isinstance(last, int) else make(f, 0))
+    voters = frozenset().union(*(config.voters for config in configs))
     tops: dict[int, int] = {}
-    for server in sorted(config.voters):
+    for server in sorted(voters):
         top = _top(read, server, f, successor)
         if top is not None:
             tops[server] = top
-    missing = tuple(sorted(config.voters - tops.keys()))
+    missing = tuple(sorted(voters - tops.keys()))
     silent = frozenset(server for server in tops if not _told(history, server, f))
-    return End(f, successor, tops, missing, never_above(config, tops, silent), bool(config.voters))
+    return End(f, successor, tops, missing, _never_above_any(configs, tops, silent), bool(voters))
+
+
+def _never_above_any(configs: Sequence[Config], tops: Mapping[int, int], silent: frozenset[int]) -> int | None:
+    """``never_above`` where each of the configurations may have been in force."""
+    found = [never_above(c, {s: top for s, top in tops.items() if s in c.voters}, silent & c.voters) for c in configs]
+    known = [top for top in found if top is not None]
+    return max(known, default=None) if len(known) == len(found) else None
 
 
 def never_above(config: Config, tops: Mapping[int, int], silent: frozenset[int]) -> int | None:
@@ -208,10 +216,24 @@ def first_tops(read: Readings, f: int, successor: int) -> dict[int, int]:
     return {server: found[0] for server, found in votes.items() if found}
 
 
+def rules(history: History, zxid: int | None = None) -> list[Config]:
+    """Configurations that may be in force at ``zxid`` (None: now): the last one that a server saved as such, and those proposed since.
+
+    A server saves a proposal as ``.next``, and under its version once it is committed (QuorumPeer.setLastSeenQuorumVerifier and
+    processReconfig).
+    """
+    final = history.trace.members.filter(~pl.col("source").str.ends_with(".next")).get_column("config_zxid").unique().to_list()
+    known = [c for c in history.configs if c.zxid is None or zxid is None or c.zxid <= zxid] or [history.config_at(zxid)]
+    last = max((number for number, config in enumerate(known) if config.zxid in final), default=0)
+    return known[last:]
+
+
 def without_log(history: History) -> pl.DataFrame:
-    """Copies (server, copy) that show no log file though their server has accepted an epoch: logs may lie elsewhere (dataLogDir)."""
+    """Copies (server, copy) of servers that have accepted an epoch, where no log file was read at all: they lie elsewhere (dataLogDir)."""
+    if history.trace.txn_files.height:
+        return history.disks.select("server", "copy").clear()
     served = history.disks.filter(pl.max_horizontal("current_epoch", "accepted_epoch").fill_null(0) > 0)
-    return served.join(history.trace.txn_files, on=["server", "copy"], how="anti").select("server", "copy")
+    return served.select("server", "copy")
 
 
 def covers_tail(history: History, server: int) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
 import polars as pl
 
-from zabtrace.fates.never import never_above, without_log
+from zabtrace.fates.never import never_above, rules, without_log
 from zabtrace.protocol.quorum import Config
 from zabtrace.protocol.vote import Vote
 from zabtrace.replay.history import History
@@ -49,8 +49,32 @@ class Outlook:
 
 
 def outlook(history: History, newest: pl.DataFrame) -> Outlook:
-    """Look at the newest disks with the configuration in force now."""
-    config = history.config_at()
+    """Look at the newest disks with the configuration in force now; where one was only proposed, with each that may be in force."""
+    found = [_outlook(history, newest, config) for config in rules(history)]
+    if len(found) == 1:
+        return found[0]
+    never = [set(one.never_above) for one in found]
+    return Outlook(
+        all(one.voters_known for one in found),
+        tuple(sorted({s for one in found for s in one.unread})),
+        tuple(sorted({s for one in found for s in one.without_disk})),
+        all(one.safe for one in found),
+        all(one.complete for one in found),
+        _agreed(min, [one.kept_to for one in found]),
+        _agreed(max, [one.discarded_above for one in found]),
+        {e: max(one.never_above[e] for one in found) for e in set.intersection(*never)},
+        min((one.holds_up_to for one in found if one.holds_up_to is not None), default=None),
+        min((one.doubted_above for one in found if one.doubted_above is not None), default=None),
+    )
+
+
+def _agreed(choose: Callable[[list[int]], int], bounds: list[int | None]) -> int | None:
+    """The bound that holds for all; None where one has none."""
+    known = [bound for bound in bounds if bound is not None]
+    return choose(known) if len(known) == len(bounds) else None
+
+
+def _outlook(history: History, newest: pl.DataFrame, config: Config) -> Outlook:
     disks = history.disks.join(newest, on=["server", "copy"], how="semi").filter(pl.col("last_zxid").is_not_null())
     with_disk = set(disks.filter(pl.col("current_epoch").is_not_null() | pl.lit(len(config.voters) == 1)).get_column("server").to_list())
     with_text = set(history.trace.lines.get_column("server").unique().to_list())
