@@ -8,12 +8,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import polars as pl
+
 from zabtrace.checks import Question
 from zabtrace.checks import check as examine
 from zabtrace.checks.findings import VIOLATED
 from zabtrace.errors import UsageError
 from zabtrace.evidence import gather
 from zabtrace.fates import judge
+from zabtrace.fates.judgement import Judgement
 from zabtrace.grammar.scenario import parse
 from zabtrace.incidents import incidents
 from zabtrace.replay import replay
@@ -101,16 +104,18 @@ def played(text: str, seed: int) -> tuple[Ensemble, scenario.Asked]:
     return scenario.play(asked, seed), asked
 
 
-def alarms(folder: Path) -> tuple[str, set[str]]:
-    """The verdict, and the names of everything that is said to be wrong."""
+def alarms(folder: Path) -> tuple[Judgement, set[str]]:
+    """What became of every write, and the names of everything that is said to be wrong."""
     history = replay(gather([str(folder)]))
     judgement = judge(history)
     report = examine(history, judgement.writes, judgement.reasons, Question())
     found = {judgement.verdict} & {"lost", "diverged"}
     found |= {checked.check for checked in report.checks if checked.finding.outcome == VIOLATED}
     found |= {match.id for match in report.bugs}
+    discarded = judgement.writes.filter(pl.col("fate").is_in(["truncated", "shadowed", "pending"]) & (pl.col("acknowledged") == "yes"))
+    found |= {f"an answered write is {fate}" for fate in discarded["fate"]}
     found |= {"damage" for server in report.servers for row in server.damage if row["harm"] == "data"}
-    return judgement.verdict, found | set(incidents(history).findings["what"])
+    return judgement, found | set(incidents(history).findings["what"])
 
 
 def main(first: int, last: int, name: str | None) -> None:
@@ -125,8 +130,8 @@ def main(first: int, last: int, name: str | None) -> None:
             except UsageError as error:
                 print(seed, VERSIONS[seed % len(VERSIONS)], error)  # noqa: T201
                 continue
-            verdict, found = alarms(Path(folder) / "left")
-        print(seed, VERSIONS[seed % len(VERSIONS)], verdict, sorted(found))  # noqa: T201
+            judgement, found = alarms(Path(folder) / "left")
+        print(seed, VERSIONS[seed % len(VERSIONS)], judgement.verdict, sorted(found))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -37,8 +37,20 @@ def simulate(
     """Run an election, or a whole scenario, and print it round by round: every notification, vote and rule.
 
     SID:EPOCH:ZXID is a server that starts with that currentEpoch and last zxid: its counter in the epoch, or the whole zxid with 0x.
-    SCENARIO is a file with a statement per line: servers, observers, group, weight, version, delay, disk; then start, write, crash,
-    pause, resume, cut, heal, wipe, snapshot, wait, rest, mutate.
+
+    SCENARIO is a file with a statement per line, # begins a remark. First what there is, then what happens:
+
+    \b
+      servers 1 2 3            observers 4           version 3.8.4 [on 2]
+      group 1: 1 2 3           weight 3 = 0          tickTime 2000, initLimit, syncLimit
+      delay 1-4 ms             slow 1 2 by 300 ms    clock 2 ahead 500 ms
+      disk 3 epoch 2 zxid 1/8 2/3                    force snapshots
+      start all                rest                  wait 2 s
+      write 5 [on 3]           crash leader [torn]   snapshot 2
+      pause 1 2                resume all            wipe 3
+      cut 3 from 1 2           heal                  mutate a lost write
+
+    With -o, mutate changes what is written so that a check finds it; a wrong name lists the mutations there are.
 
     \b
     Examples:
