@@ -149,14 +149,24 @@ def _disk(row: Mapping[str, int], own: pl.DataFrame, every: pl.Series, history: 
         server=row["server"],
         vote=Vote(row["current_epoch"] or 0, row["last_zxid"], row["server"]),
         live=frozenset(own.filter(pl.col("hidden_by").is_null()).get_column("zxid").to_list()),
-        replayed=tuple(own.filter(pl.col("zxid") > base).get_column("zxid").tail(COMMITTED_LOG).to_list()),
-        memory=tuple(own.filter(pl.col("hidden_by").is_null()).get_column("zxid").unique().sort().tail(COMMITTED_LOG).to_list()),
+        replayed=_newest(own.filter(pl.col("zxid") > base), history),
+        memory=_newest(own.filter(pl.col("hidden_by").is_null()).unique("zxid").sort("zxid"), history),
         returning=frozenset(own.filter(pl.col("hidden_by").is_not_null() & (pl.col("zxid") > base)).get_column("zxid").to_list()),
         lacks=frozenset(lacks),
         version=versions.get(row["server"]),
         disk_log_from=sendable,
         logged=tuple(own.filter(pl.col("zxid") >= sendable).get_column("zxid").unique().sort().to_list()) if sendable is not None else (),
     )
+
+
+def _newest(records: pl.DataFrame, history: History) -> tuple[int, ...]:
+    """The zxids of the records that a committed log holds, in their order; those that a long history only counts count too."""
+    counted = records.select("zxid").join(
+        history.trace.folded.select("zxid", "skipped").unique("zxid"), on="zxid", how="left", maintain_order="left"
+    )
+    skipped = pl.col("skipped").fill_null(0)
+    behind = (skipped + 1).reverse().cum_sum().reverse() - skipped - 1
+    return tuple(counted.filter(behind < COMMITTED_LOG).get_column("zxid").to_list())
 
 
 def _sendable_from(server: int, history: History) -> int | None:

@@ -60,8 +60,13 @@ def _lacks(nodes: Nodes, op: str, path: str, zxid: int) -> bool:
 
 
 def ownerless(scene: Scene) -> Iterator[Trace]:
-    """An ephemeral node of a session that its server does not know, and that another server does not have (5010)."""
+    """An ephemeral node of a session that its server does not know, and that another server does not have (5010).
+
+    A folded history, of which records are only counted, has no tree.
+    """
     trace = scene.history.trace
+    if trace.folds.height:
+        return
     whole = all(is_birth(disk["first_record"]) for disk in scene.disks.values() if disk["first_record"] is not None)
     if whole and not trace.txns["ephemeral"].any() and not trace.ops["ephemeral"].any():
         return
