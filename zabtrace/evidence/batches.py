@@ -38,12 +38,12 @@ def lines(
 
 
 def _apart(logs: list[tuple[LogRead, Entry]]) -> bool:
-    """Is each log of one server, and printed before or after the server's others?"""
+    """Is each log of one server, and printed before or after the server's others? Days are counted over a whole log."""
     if any(log.several or (log.sids and one_sid(log.sids) is None) for log, _ in logs):
         return False
     spans = [log.span for log, _ in logs]
     known = sorted((low, high) for span in spans if span is not None for _, low, high in [span])
-    return len(logs) == 1 or (len(known) == len(logs) and all(first[1] <= second[0] for first, second in pairwise(known)))
+    return len(known) == len(logs) and all(first[1] <= second[0] for first, second in pairwise(known))
 
 
 def _parts(head: Trace, log: LogRead, entry: Entry, pattern: str | None) -> Iterator[Trace]:

@@ -1,0 +1,67 @@
+"""Lines listed batch by batch are those that are read at once, and originals are found again as runs of lines."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from zabtrace import evidence
+from zabtrace.evidence.originals import originals, runs
+from zabtrace.logs import records
+
+
+def listed(*arguments: Path) -> pl.DataFrame:
+    _, parts = evidence.lines([str(path) for path in arguments])
+    return pl.concat([part.lines for part in parts])
+
+
+@pytest.mark.parametrize("sample", ["truncated-3.8.0", "shadowed-3.9.3"])
+def test_batches_are_the_whole(samples: Path, monkeypatch: pytest.MonkeyPatch, sample: str) -> None:
+    whole = evidence.gather([str(samples / sample)]).lines
+    monkeypatch.setattr(records, "ROWS", 50)
+    monkeypatch.setattr("zabtrace.logs.read.BLOCK", 4096)
+    _, parts = evidence.lines([str(samples / sample)])
+    found = [part.lines for part in parts]
+    assert len(found) > 10
+    assert pl.concat(found).rows() == whole.rows()
+
+
+def test_rotated_logs_stay_in_order(samples: Path, tmp_path: Path) -> None:
+    lines = (samples / "truncated-3.8.0" / "server-1" / "zookeeper.log").read_text().splitlines(keepends=True)
+    for name, part in (("a.log", lines[200:]), ("b.log", lines[:200])):
+        (tmp_path / "server-1").mkdir(exist_ok=True)
+        (tmp_path / "server-1" / name).write_text("".join(part))
+    found = listed(tmp_path)
+    assert found["source"].unique(maintain_order=True).str.split("/").list.last().to_list() == ["b.log", "a.log"]
+    assert found["time"].is_sorted()
+
+
+def test_a_server_that_logs_twice_is_listed_once(samples: Path, tmp_path: Path) -> None:
+    """To its console and to a file; the console has a banner in front, so that their bytes differ."""
+    log = samples / "truncated-3.8.0" / "server-1" / "zookeeper.log"
+    (tmp_path / "server-1").mkdir()
+    shutil.copy(log, tmp_path / "server-1" / "zookeeper.log")
+    (tmp_path / "server-1" / "zookeeper.out").write_text("ZooKeeper JMX enabled by default\n" + log.read_text())
+    assert listed(tmp_path)["source"].n_unique() == 1
+
+
+def test_stamps_without_a_day_are_counted_over_the_whole_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "{}:31:18.137 [main] INFO  org.apache.zookeeper.server.quorum.QuorumPeer - LOOKING\n"
+    (tmp_path / "zookeeper.log").write_text("".join(line.format(hour) for hour in ("22", "01", "22", "01")))
+    monkeypatch.setattr(records, "ROWS", 0)
+    monkeypatch.setattr("zabtrace.logs.read.BLOCK", 100)
+    assert listed(tmp_path)["time"].dt.day().to_list() == [1, 2, 2, 3]
+
+
+def test_runs_of_lines_and_what_stands_there(tmp_path: Path) -> None:
+    schema = {"source": pl.String, "line": pl.Int64, "continued": pl.Int64}
+    path = tmp_path / "zookeeper.log"
+    path.write_text("".join(f"line {number}\n" for number in range(1, 11)))
+    rows = [("zookeeper.log", 1, 0), ("zookeeper.log", 2, 2), ("zookeeper.log", 7, 0)]
+    parts = [pl.DataFrame(rows, schema, orient="row"), pl.DataFrame([("zookeeper.log", 8, None), ("a.log", 9, 0)], schema, orient="row")]
+    found = runs(parts)
+    assert found.rows() == [("a.log", 9, 9), ("zookeeper.log", 1, 4), ("zookeeper.log", 7, 8)]
+    assert list(originals([str(path)], found)) == [f"line {number}\n" for number in (1, 2, 3, 4, 7, 8)]
