@@ -28,7 +28,8 @@ class Ensemble(Syncing):
         super().__init__(setup, seed)
         self._sessions: dict[int, tuple[int, int]] = {}
         """Leader's epoch -> session of its client, and the client's last cxid."""
-        self.begun_with: dict[int, Disk] = {}
+        self.asked = 0
+        """Writes that clients asked for."""
         self.acknowledged: list[tuple[int, Txn]] = []
         """(time, transaction) of every answer that a client got."""
 

@@ -20,7 +20,7 @@ from zabtrace.simulate.ensemble import BEGIN_MS, DIGESTS, Ensemble
 from zabtrace.simulate.server import Server
 from zabtrace.zxid import counter, epoch, make
 
-MOST_SERVERS, MOST_WRITES = 100, 2_000
+MOST_SERVERS, MOST_WRITES, LONGEST_WAIT_MS = 100, 2_000, 3_600_000
 KEPT = 2_000
 """Records of a disk that its log holds at most, more than a leader keeps in memory; what is below stands behind a snapshot."""
 FIELDS = {"tickTime": "tick", "initLimit": "init_limit", "syncLimit": "sync_limit"}
@@ -111,6 +111,13 @@ def _version(asked: Asked, one: Statement) -> None:
     _set(asked, **({"releases": asked.setup.releases | dict.fromkeys(sids, release)} if sids else {"release": release}))
 
 
+def _setting(asked: Asked, one: Statement) -> None:
+    value = one.numbers("NUMBER")[0]
+    if value == 0:
+        raise UsageError(f"line {one.line} of the scenario: {one.word('SETTING')} is at least 1.")
+    _set(asked, **{FIELDS[str(one.word("SETTING"))]: value})
+
+
 def _group(asked: Asked, one: Statement) -> None:
     group, *sids = one.numbers("SID")
     _members(asked, one, sids)
@@ -162,7 +169,7 @@ SETTINGS: dict[str, Callable[[Asked, Statement], None]] = {
     "group": _group,
     "weight": _weight,
     "version": _version,
-    "setting": lambda asked, one: _set(asked, **{FIELDS[str(one.word("SETTING"))]: one.numbers("NUMBER")[0]}),
+    "setting": _setting,
     "force": lambda asked, one: _set(asked, force_snapshot=True),
     "delay": _delay,
     "slow": _slow,
@@ -244,11 +251,18 @@ def _crash(ensemble: Ensemble, act: Statement) -> None:
 
 def _write(ensemble: Ensemble, act: Statement) -> None:
     count, on = act.numbers("NUMBER")[0], act.numbers("SID")
-    if count > MOST_WRITES:
-        raise UsageError(f"line {act.line} of the scenario: at most {MOST_WRITES} writes at a time.")
+    ensemble.asked += count
+    if ensemble.asked > MOST_WRITES:
+        raise UsageError(f"line {act.line} of the scenario: more than {MOST_WRITES} writes; a scenario has at most that many.")
     for _ in range(count):
         ensemble.write(ensemble.servers[on[0]] if on else None)
         ensemble.run(ensemble.rng.randint(1, 5))
+
+
+def _wait(ensemble: Ensemble, act: Statement) -> None:
+    if act.ms > LONGEST_WAIT_MS:
+        raise UsageError(f"line {act.line} of the scenario: at most {LONGEST_WAIT_MS // 1000} s are waited at a time.")
+    ensemble.run(act.ms)
 
 
 def _snapshot(ensemble: Ensemble, server: Server) -> None:
@@ -273,7 +287,7 @@ ACTS: dict[str, Callable[[Ensemble, Statement], None]] = {
     "wipe": _each(_wipe),
     "snapshot": _each(_snapshot),
     "write": _write,
-    "wait": lambda ensemble, act: ensemble.run(act.ms),
+    "wait": _wait,
     "rest": lambda ensemble, act: ensemble.rest(),
     "mutate": lambda ensemble, act: None,
 }
