@@ -43,9 +43,7 @@ RECONFIG = next(op.code for op in opcodes.OPS if op.name == "reconfig")
 AROUND = (-1, 0, 1)
 """A zxid that is named stays with its neighbours: a rule may ask for what lies directly below or above it."""
 TABLES = (schema.TXNS, schema.TXN_OPS, schema.FOLDS)
-PLACE = ("server", "line")
-SNAPSHOT_ZXIDS = ("zxid", "max_zxid", "digest_zxid", "last_zxid")
-CLIENT_ZXIDS = ("zxid", "reply_zxid", "czxid", "mzxid")
+PLACE = ("server", "copy", "line", "offset")
 
 
 @dataclass(frozen=True)
@@ -161,11 +159,10 @@ def named(trace: Trace, logs: Iterable[Outline], asked: Ints) -> Ints:
 
 
 def _numbers(trace: Trace) -> Iterator[Ints]:
-    for df in trace.fields.values():
+    """Every integer of what was read beside the records: more than the zxids, which only costs a few records that stay."""
+    told = [*trace.fields.values(), *(trace.audit.fields.values() if trace.audit is not None else ())]
+    for df in (*told, trace.snapshots, trace.client_ops, trace.members, trace.txn_files, trace.facts):
         yield from (_values(df, name) for name, dtype in df.schema.items() if dtype == schema.INT and name not in PLACE)
-    for df, names in ((trace.snapshots, SNAPSHOT_ZXIDS), (trace.client_ops, CLIENT_ZXIDS)):
-        yield from (_values(df, name) for name in names)
-    yield from (_values(trace.members, "config_zxid"), _values(trace.txn_files, "name_zxid"))
 
 
 def _values(df: pl.DataFrame, name: str) -> Ints:
