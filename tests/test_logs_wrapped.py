@@ -192,9 +192,37 @@ def test_batches_end_anywhere(read: Callable[..., LogRead], monkeypatch: pytest.
 
 def test_servers_in_one_log_are_told_apart(tmp_path: Path) -> None:
     other = [line.replace("myid=1", "myid=2").replace("myid:1", "myid:2") for line in BARE]
-    mixed = [line for pair in zip((f"zoo1  | {line}" for line in BARE), (f"zoo2  | {line}" for line in other), strict=True) for line in pair]
+    mixed = [
+        line for pair in zip((f"zoo1  | {line}" for line in BARE), (f"zoo2  | {line}" for line in other), strict=True) for line in pair
+    ]
     (tmp_path / "all").mkdir()
     (tmp_path / "all" / "compose.log").write_text("\n".join(mixed) + "\n")
     trace = gather([str(tmp_path / "all")])
     assert trace.lines.group_by("server").len().sort("server").rows() == [(1, 3), (2, 3)]
     assert trace.sources.select("server", "lines", "understood").rows() == [(1, 5, 5), (2, 5, 5)]
+
+
+OFFSETS = {
+    "2026-11-20T23:59:29,494+0100": (22, 59), "2026-11-20T23:59:29.494-05:30": (5, 29), "2026-11-20 23:59:29,494Z": (23, 59),
+    "2026-11-20T23:59:29.494512+01": (22, 59),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stamp", OFFSETS)
+def test_stamps_that_name_their_offset_are_utc_for_sure(read: Callable[..., LogRead], stamp: str) -> None:
+    log = read([f"{stamp} [main] INFO  org.apache.zookeeper.server.quorum.QuorumPeer - LOOKING", "java.io.EOFException: null"])
+    assert (log.layout, log.zone, log.lines["kind"].to_list()) == ("utc_offset > logback", "UTC", ["state_looking"])
+    (time,) = log.lines["time"]
+    assert (time.hour, time.minute, time.microsecond) == (*OFFSETS[stamp], 494000)
+    assert log.lines["trace"].to_list() == ["java.io.EOFException: null"]
+
+
+def test_stamps_without_a_year_are_remarked_and_go_on_in_the_next(read: Callable[..., LogRead]) -> None:
+    pattern = "%d{MMM dd HH:mm:ss.SSS} [%t] %p %c - %m%n"
+    lines = [f"{stamp} [main] INFO org.apache.zookeeper.server.quorum.QuorumPeer - LOOKING" for stamp in
+             ("Feb 29 12:00:00.000", "Dec 31 23:59:59.500", "Jan 01 00:00:00.500", "Jan 01 00:00:00.400")]  # fmt: skip
+    log = read(lines, pattern=pattern)
+    times = log.lines["time"].to_list()
+    assert [(times[2] - times[1]).total_seconds(), (times[3] - times[2]).total_seconds()] == [1.0, -0.1]
+    assert (times[0].month, times[0].day) == (2, 29)
+    assert any("no year" in remark for remark in log.remarks)

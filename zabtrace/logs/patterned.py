@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -13,6 +14,8 @@ from zabtrace.logs.rests import CANONICAL
 
 LEVELS = {"T": "TRACE", "D": "DEBUG", "I": "INFO", "W": "WARN", "E": "ERROR", "F": "FATAL", "WARNING": "WARN", "SEVERE": "ERROR"}
 WRITTEN = "%Y-%m-%d %H:%M:%S,%3f"
+NO_YEAR = f"its stamps have no year: the first is taken for one of {LEAP}, a stand-in; only distances within this log are real"
+HALF_A_YEAR = timedelta(days=183)
 NO_STAMP = "1970-01-01 99:99:99,999"
 """Stands for the stamp of a record without one: a stamp that is no time."""
 
@@ -29,6 +32,13 @@ class Patterned:
     text: str
     name: str = "log-pattern"
     utc: bool = False
+    _last: datetime | None = None
+    _years: int = 0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is odd about its stamps."""
+        return (NO_YEAR,) if self._stamp is not None and self._stamp.dated and not self._stamp.yeared else ()
 
     def __post_init__(self) -> None:
         self.utc = self._stamp is not None and (self._stamp.offset or self._stamp.zone in ("UTC", "GMT", "Z"))
@@ -71,11 +81,22 @@ class Patterned:
             return number.cast(pl.Datetime("ms")).dt.strftime(WRITTEN).fill_null(NO_STAMP)
         if not form.dated:
             return pl.when(text.is_not_null()).then(_clock(text, form)).fill_null(NO_STAMP)
-        padded, written = (text, form.format) if form.yeared else (text + f" {LEAP}", f"{form.format} %Y")
-        parsed = padded.str.to_datetime(written, time_unit="ms", strict=False)
+        if not form.yeared:
+            return self._in_years(groups, form).dt.strftime(WRITTEN).fill_null(NO_STAMP)
+        parsed = text.str.to_datetime(form.format, time_unit="ms", strict=False)
         if form.offset:
             parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         return parsed.dt.strftime(WRITTEN).fill_null(NO_STAMP)
+
+    def _in_years(self, groups: pl.DataFrame, form: StampForm) -> pl.Expr:
+        """Stamps without a year: the next one where they step back by more than half a year."""
+        texts = groups["time"] + f" {LEAP}"
+        bare = texts.str.to_datetime(f"{form.format} %Y", time_unit="ms", strict=False)
+        known = pl.concat([pl.Series("time", [self._last], dtype=bare.dtype), bare]).forward_fill()
+        years = self._years + (known.diff()[1:] < -HALF_A_YEAR).fill_null(False).cast(pl.Int64).cum_sum()
+        if len(bare):
+            self._last, self._years = known[-1], int(years[-1])
+        return pl.lit(bare).dt.offset_by(pl.format("{}y", pl.lit(years)))
 
     def rest(self) -> pl.DataFrame:
         """Nothing is held back."""

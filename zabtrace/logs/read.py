@@ -192,7 +192,7 @@ def _assembled(name: str, reading: _Reading, peeler: Peeler) -> LogRead:
         clock=clock,
         several=len(reading.origins) > 1,
         span=None if reading.undated else _span(reading.spans, clock),
-        remarks=(*clock.remarks, *_changes(counted.layouts)),
+        remarks=(*clock.remarks, *(peeler.remarks if peeler is not None else ()), *_changes(counted.layouts)),
     )
 
 

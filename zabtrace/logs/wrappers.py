@@ -17,6 +17,7 @@ import polars as pl
 
 from zabtrace.grammar.layouts import Wrapper, wrappers
 from zabtrace.logs.layout import matches
+from zabtrace.logs.offsets import Offsets, has_offset
 from zabtrace.logs.patterned import Patterned
 from zabtrace.logs.structured import Json, looks_like_json
 from zabtrace.logs.text import Block, Oddity, block_of
@@ -120,6 +121,11 @@ class Peeler:
         """Are the times inside in UTC for sure?"""
         return any(step.utc for step in self.steps)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is odd about the lines inside."""
+        return tuple(remark for step in self.steps if isinstance(step, Patterned) for remark in step.remarks)
+
     def peel(self, block: Block) -> Iterator[Block]:
         """What the lines of a block hold."""
         if not self.steps:
@@ -209,4 +215,4 @@ def _candidates() -> tuple[tuple[Callable[[], Step], Callable[[str], bool]], ...
 
         return make, lambda line: wrapper.compiled.match(line) is not None
 
-    return ((Json, looks_like_json), *map(prefix, wrappers()))
+    return ((Json, looks_like_json), *map(prefix, wrappers()), (Offsets, has_offset))
