@@ -210,8 +210,9 @@ def _rows(part: Part, chosen: slice) -> Part:
 
 def _attach(part: Part, owners: Places, codes: Codes, weights: Places) -> None:
     """Add lines to the records that own them; the first one is the record's trace. ``owners`` ascend."""
-    np.add.at(part.size, owners, weights)
-    distinct, first = np.unique(owners, return_index=True)
+    first = np.flatnonzero(np.diff(owners, prepend=-1))
+    distinct = owners[first]
+    part.size[distinct] += np.add.reduceat(weights, first)
     free = part.trace[distinct] == NO_TRACE
     part.trace[distinct[free]] = codes[first[free]]
 
