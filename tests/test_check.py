@@ -19,6 +19,9 @@ from zabtrace.cli import run
 from zabtrace.protocol.releases import RELEASES, among
 
 LEADERS = "one leader per epoch"
+MESSAGES = "messages come in order"
+TEXT = (LEADERS, MESSAGES)
+"""Checks that text logs alone can settle."""
 
 
 def three(folder: Path, **second: object) -> list[Path]:
@@ -36,7 +39,7 @@ def ordered(*zxids: int) -> dict[str, bytes]:
 
 def test_alike_disks_wake_no_check_and_say_what_text_would_settle(tmp_path: Path) -> None:
     report = report_of(*three(tmp_path))
-    assert outcomes(report) == {check.name: UNKNOWN if check.name == LEADERS else HOLDS for check in CHECKS if check.invariant != "digests"}
+    assert outcomes(report) == {check.name: UNKNOWN if check.name in TEXT else HOLDS for check in CHECKS if check.invariant != "digests"}
     assert [one.would_start for one in report.servers] == [True, True, True]
     assert [one.last_zxid for one in report.servers] == [E2 + 3] * 3
     assert report.bugs == ()
@@ -226,6 +229,30 @@ def test_one_leader_per_epoch(leaders: dict[int, list[int]], outcome: str, tmp_p
         (tmp_path / f"server-{sid}" / "zookeeper.log").write_text("".join(lines))
     report = report_of(tmp_path)
     assert outcomes(report)[LEADERS] == outcome
+
+
+# ---------------------------------------------------------------- messages
+GAP = "2026-11-21 00:18:0{n},173 [myid:{sid}] - WARN  [main:o.a.z.s.q.Follower@169] - Got zxid 0x10000000{n} expected 0x{e}\n"
+STATE = "2026-11-21 00:18:00,173 [myid:{sid}] - INFO  [QuorumPeer[myid={sid}]:o.a.z.s.q.QuorumPeer@1537] - FOLLOWING\n"
+COMMIT = (
+    "2026-11-21 00:18:05,173 [myid:{sid}] - ERROR [QuorumPeer[myid={sid}]:o.a.z.s.q.FollowerZooKeeperServer@98] - "
+    "Committing zxid 0x100000005 but next pending txn 0x100000004\n"
+)
+ORDERS = {
+    "the first gap behind a synchronization": (STATE + GAP.format(n=1, e=1, sid="{sid}"), HOLDS),
+    "a second one": (STATE + GAP.format(n=1, e=1, sid="{sid}") + GAP.format(n=3, e=100000002, sid="{sid}"), VIOLATED),
+    "a COMMIT of another proposal": (STATE + COMMIT, VIOLATED),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_messages_out_of_order(order: str, tmp_path: Path) -> None:
+    lines, outcome = ORDERS[order]
+    three(tmp_path)
+    for sid in (1, 2, 3):
+        text = lines if sid == 2 else STATE
+        (tmp_path / f"server-{sid}" / "zookeeper.log").write_text(text.format(sid=sid))
+    assert outcomes(report_of(tmp_path))[MESSAGES] == outcome
 
 
 # ---------------------------------------------------------------- bugs

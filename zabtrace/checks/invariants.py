@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from zabtrace.checks.findings import UNKNOWN, VIOLATED, Checked, Finding, Witness, few, settled
+from zabtrace.checks.messages import messages_in_order
 from zabtrace.checks.missing import doubtful, holes, missing, sentence
 from zabtrace.checks.scene import Scene, line, listed, record, span
 from zabtrace.replay.tree_digests import digests
@@ -243,6 +244,7 @@ CHECKS = (
     Check("committed writes agree", "Agreement", agreement),
     Check("committed writes are kept", "PrimaryIntegrity", primary_integrity),
     Check("no hole in the logs", "continuity", consecutive),
+    Check("messages come in order", "messageIllegal", messages_in_order),
     Check("epoch files match the data", "epoch files", epoch_files),
     Check("stored digests match the replay", "digests", stored_digests),
 )
