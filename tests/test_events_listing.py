@@ -94,3 +94,11 @@ def test_bounds_that_are_zxids(capsys: pytest.CaptureFixture[str], low: str, hig
 def test_a_bound_that_is_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     found = [row["message"] for row in rows(capsys, "--from", "e2")]
     assert found and all(re.search(r"0x2|20000000|[eE]poch:0x2|epoch", text) for text in found)
+
+
+def test_it_is_said_where_stamps_are_no_whole_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "zookeeper.log"
+    log.write_text("08:57:33.538 [main] INFO org.apache.zookeeper.server.quorum.QuorumPeer - LOOKING\n")
+    for more in (("--summary",), ()):
+        assert cli.run(["events", str(log), *more]) == 0
+        assert "its stamps have no date" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from zabtrace.errors import UsageError
 
 if TYPE_CHECKING:
     from zabtrace.documents.texts import Wanted
+    from zabtrace.evidence.trace import Trace
 
 
 @click.command()
@@ -64,6 +65,15 @@ def _count(asked: Asked) -> None:
 
     trace = asked.trace(lines=False)
     put(asked, lines.summary(trace, asked.window(trace.servers)))
+    _remark(asked, trace)
+
+
+def _remark(asked: Asked, trace: Trace) -> None:
+    """Say of which logs the stamps are no whole times."""
+    for source, note in trace.sources.select("source", "note").drop_nulls("note").iter_rows():
+        for remark in note.split("; "):
+            if remark.startswith("its stamps have no"):
+                asked.note(f"{source}: {remark}")
 
 
 def _list_unknown(asked: Asked) -> None:
@@ -89,6 +99,7 @@ def _list(asked: Asked, wanted: Wanted, raw: bool) -> None:
 
         write(asked.output, originals(asked.evidence, runs(frame.select("source", "line", "continued") for frame in chosen)))
         return
+    _remark(asked, head)
     if asked.format in STREAMED:
         put_parts(asked, (lines.part(frame, head) for frame in chain([lines.none(head)], chosen)))
     else:

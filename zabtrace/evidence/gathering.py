@@ -82,12 +82,14 @@ def gather(
 def stream(
     arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = (), log_pattern: str | None = None
 ) -> tuple[Trace, list[Entry]]:
-    """A Trace with nothing but SERVERS, and the files, for ``streams`` to read one by one. Raises as ``gather`` does."""
+    """A Trace with nothing but SERVERS and SOURCES, and the files, for ``streams`` to read one by one. Raises as ``gather`` does."""
     entries, servers = _read(arguments, before, (), zones.parse(timezone, log_pattern, keep=False))
     streams.settle_copies(entries)
     _require_evidence(entries)
     logs = _ordered_logs(entries)
-    return Trace(schema.frame(schema.SERVERS, [_server_row(server, logs.get(server.server, []), entries) for server in servers])), entries
+    rows = [_server_row(server, logs.get(server.server, []), entries) for server in servers]
+    head = Trace(schema.frame(schema.SERVERS, rows), sources=schema.frame(schema.SOURCES, [_source_row(e) for e in entries]))
+    return head, entries
 
 
 def znodes(arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = ()) -> pl.DataFrame:

@@ -25,7 +25,7 @@ from zabtrace.logs.layout import SAMPLE, find_layout
 from zabtrace.logs.records import Batch
 from zabtrace.logs.rests import Rests
 from zabtrace.logs.text import Block, Oddity, blocks_of_lines
-from zabtrace.logs.times import Clock
+from zabtrace.logs.times import UNDATED, Clock
 from zabtrace.logs.wrappers import Peeler, find_wrappers
 from zabtrace.source import Source
 
@@ -180,6 +180,8 @@ def _assembled(name: str, reading: _Reading, peeler: Peeler) -> LogRead:
     if peeler.utc:
         clock.utc = True
     lines = clock.placed(pl.concat(reading.frames)) if reading.frames else pl.DataFrame(schema={"line": pl.Int64, **_NO_RECORD})
+    if reading.undated and not reading.frames and not peeler.steps:  # lines that were only counted; a wrapper's stamps may have a date
+        clock.remarks.append(UNDATED)
     return LogRead(
         lines=schema.conform(schema.LINES, lines, source=name),
         fields={kind: merged(frames) for kind, frames in reading.fields.items()},
