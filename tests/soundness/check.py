@@ -66,7 +66,7 @@ def _problems(e: Ensemble, starts: Starts, txn: Txn, row: dict[str, object], twi
             yield "nothing is decided yet"
         if fate == "diverged" and not twice:
             yield "nothing contradicts it"
-        if fate == "survived" and not (committed or starts.all_keep(txn)):
+        if fate == "survived" and not (decided or starts.all_keep(txn)):
             yield "a start may still discard it"
         if fate == "pending" and starts.some_keep(txn):
             yield "a start may still keep it"

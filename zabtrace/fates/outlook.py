@@ -127,7 +127,7 @@ def _holds_up_to(config: Config, disks: pl.DataFrame, open_ended: set[int]) -> i
 
 
 def _bounds(config: Config, disks: pl.DataFrame) -> list[int]:
-    """For every quorum of the voters: the last zxid of the server that would win it."""
+    """For every quorum of the voters: the last zxid of the server that would win it, and of one that would but for its weight."""
     votes = {
         row["server"]: Vote(row["current_epoch"] or 0, row["last_zxid"], row["server"])
         for row in disks.iter_rows(named=True)
@@ -140,7 +140,8 @@ def _bounds(config: Config, disks: pl.DataFrame) -> list[int]:
         for servers in combinations(sorted(votes), size):
             eligible = [votes[s] for s in servers if config.weight(s)]
             if config.is_quorum(servers) and eligible:
-                found.append(max(eligible).zxid)
+                # one without weight is never elected, but what it holds may still lie in the others' sockets
+                found += [max(eligible).zxid, max(votes[s] for s in servers).zxid]
     return found
 
 
