@@ -102,3 +102,13 @@ def test_it_is_said_where_stamps_are_no_whole_times(tmp_path: Path, capsys: pyte
     for more in (("--summary",), ()):
         assert cli.run(["events", str(log), *more]) == 0
         assert "its stamps have no date" in capsys.readouterr().err
+
+
+def test_the_lines_of_several_servers_in_one_file_are_counted_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = [LOG, LOG.parent.parent / "server-1" / "zookeeper.log"]
+    (tmp_path / "two.log").write_bytes(b"".join(path.read_bytes() for path in both))
+    assert cli.run(["events", str(tmp_path / "two.log"), "--summary", "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    total = sum(path.read_bytes().count(b"\n") for path in both)
+    assert {1, 3} <= {row["server"] for row in document["sources"]}
+    assert sum(row["lines"] for row in document["sources"]) == document["total"]["lines"] == total

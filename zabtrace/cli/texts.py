@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from zabtrace.documents.texts import Wanted
     from zabtrace.evidence.trace import Trace
 
+SEVERAL = "several servers speak in it"
+
 
 @click.command()
 @shared(*TABULAR, filters=True)
@@ -64,6 +66,8 @@ def _count(asked: Asked) -> None:
     from zabtrace.render import lines
 
     trace = asked.trace(lines=False)
+    if trace.sources["note"].str.contains(SEVERAL, literal=True).any():  # only its lines tell whose they are
+        trace = asked.trace()
     put(asked, lines.summary(trace, asked.window(trace.servers)))
     _remark(asked, trace)
 
