@@ -174,8 +174,9 @@ def _starve(e: Ensemble) -> None:
     for sid, server in e.servers.items():
         server.paused = server.up and sid != leader
     for _ in range(e.rng.randint(1, 6)):
-        e.write()
-        e.flush(leader)
+        if e.leading == leader:
+            e.write()
+            e.flush(leader)
     if e.rng.random() < 0.3:
         friend = e.rng.choice(sorted(e.servers))
         for _ in range(6):
@@ -224,6 +225,8 @@ def _betray(e: Ensemble) -> None:
         return
     holders = synced[:need]
     for _ in range(e.rng.randint(1, 5)):
+        if e.leading != leader:  # a reconfig took its vote away
+            return
         e.write()
         for sid in (leader, *holders):
             e.flush(sid)
