@@ -101,7 +101,8 @@ def _stored(asked: Asked) -> int:
         put_parts(asked, (records.tree(head, znodes, window) for znodes in parts))
         return 0
     trace = asked.trace()
-    put(asked, records.tree(trace, evidence.znodes(asked.evidence, before=asked.before, timezone=asked.timezone), asked.window(trace.servers)))
+    znodes = evidence.znodes(asked.evidence, before=asked.before, timezone=asked.timezone)
+    put(asked, records.tree(trace, znodes, asked.window(trace.servers)))
     return 0
 
 

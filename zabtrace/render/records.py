@@ -19,7 +19,8 @@ from zabtrace.render.views import View
 
 TXNS = (
     "server", "copy", "source", "offset", "zxid", "time", "session", "cxid", "op", "path", "data_len", "version", "parent_cversion",
-    "ephemeral", "ttl", "timeout", "error", "acl", "failed", "paths", "ops", "digest_version", "digest", "checksum_ok", "payload_len", "dump",
+    "ephemeral", "ttl", "timeout", "error", "acl", "failed", "paths", "ops", "digest_version", "digest", "checksum_ok", "payload_len",
+    "dump",
 )  # fmt: skip
 MEMBER = ("op", "path", "version", "data_len", "error", "parent_cversion", "ephemeral", "ttl", "acl")
 TXNS_SHOWN = ("server", "source", "offset", "zxid", "time", "session", "cxid", "op", "path", "data_len", "version", "error", "checksum_ok")
