@@ -39,19 +39,6 @@ def test_a_field_may_begin_like_a_primitive() -> None:
     assert jute.parse("module m { class A { int integer; buffer bufferSize; } }")["A"].fields[0] == jute.Field("integer", "int")
 
 
-def test_our_own_file_is_scanned_as_lark_reads_it() -> None:
-    text = jute.notation("records.jute")
-    assert jute.scan(text) == jute.parse(text) == RECORDS
-    nested = "module m {\n class A {\n int i; // one\n }\n class B {\n vector<vector<m.A>> all;\n }\n}\n"
-    assert jute.scan(nested) == jute.parse(nested)
-
-
-@pytest.mark.parametrize("written", ["class A { int i; }", "int i;", "class A {\n int;\n}", "class A {\n B b;\n}"])
-def test_what_is_not_one_line_each_is_not_scanned(written: str) -> None:
-    with pytest.raises(jute.NotationError, match=r"Line \d"):
-        jute.scan(written)
-
-
 def test_every_op_code_and_section_has_its_record() -> None:
     sections = [section for kinds in frames.SECTIONS_BY_REST.values() for section in kinds]
     named = {op.record for op in opcodes.OPS} | {op.older for op in opcodes.OPS if op.older} | {section.record for section in sections}

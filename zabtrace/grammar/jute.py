@@ -1,13 +1,11 @@
 """Jute's record notation (``grammars/jute.lark``): the shapes of ZooKeeper's binary records.
 
 Strategy: a record is a tuple of fields; a type is the name of a primitive, a ``Vector``, or another ``Record``. References to
-other records are resolved while reading, so that a record must stand below those it uses, as in ZooKeeper's own file. ``parse`` is
-Lark; our own file is written one field a line, so that ``scan`` reads it before Lark would be imported; the tests compare both.
+other records are resolved while reading, so that a record must stand below those it uses, as in ZooKeeper's own file.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -70,7 +68,7 @@ def parse(text: str) -> dict[str, Record]:
 @cache
 def records() -> Mapping[str, Record]:
     """ZooKeeper's records: ``grammars/records.jute``."""
-    return scan(notation("records.jute"))
+    return parse(notation("records.jute"))
 
 
 def notation(name: str) -> str:
@@ -78,42 +76,6 @@ def notation(name: str) -> str:
     return (files("zabtrace.grammars") / name).read_text(encoding="utf-8")
 
 
-# ---------------------------------------------------------------- one line after the other
-_COMMENT = re.compile(r"//.*")
-_LINE = re.compile(r"module (?P<module>[\w.]+) \{|class (?P<record>\w+) \{|(?P<type>[\w.<>]+) (?P<field>\w+);|\}|")
-
-
-def scan(text: str) -> dict[str, Record]:
-    """What ``parse`` gives, of a text in which every module, class, field and closing brace has a line of its own. Raises NotationError."""
-    known: dict[str, Record] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        found = _LINE.fullmatch(_COMMENT.sub("", line).strip())
-        if found is None or (found["field"] and not known):
-            raise NotationError(f"Line {number}: {line.strip()!r} is no module, class, field or closing brace.")
-        if name := found["record"]:
-            known[name] = Record(name, ())
-        elif found["field"]:
-            last = known.popitem()[1]
-            field = Field(found["field"], _written(found["type"], known, number))
-            known[last.name] = Record(last.name, (*last.fields, field))
-    return known
-
-
-def _written(kind: str, known: Mapping[str, Record], line: int) -> Type:
-    if kind.startswith("vector<"):
-        return Vector(_written(kind[7:-1], known, line))
-    return kind if kind in PRIMITIVES else _above(kind, known, line)
-
-
-def _above(written: str, known: Mapping[str, Record], line: int) -> Record:
-    """The record of that name, with or without its module."""
-    name = written.rpartition(".")[2]
-    if name not in known:
-        raise NotationError(f"Line {line}: no record {name!r} stands above. Known: {', '.join(known)}.")
-    return known[name]
-
-
-# ---------------------------------------------------------------- Lark
 @cache
 def _parser() -> Lark:
     from lark import Lark
@@ -131,3 +93,11 @@ def _type(written: Any, known: Mapping[str, Record]) -> Type:
     if not isinstance(written, str):
         return Vector(_type(written.children[0], known))
     return str(written) if written in PRIMITIVES else _above(written, known, getattr(written, "line", 0))
+
+
+def _above(written: str, known: Mapping[str, Record], line: int) -> Record:
+    """The record of that name, with or without its module."""
+    name = written.rpartition(".")[2]
+    if name not in known:
+        raise NotationError(f"Line {line}: no record {name!r} stands above. Known: {', '.join(known)}.")
+    return known[name]
