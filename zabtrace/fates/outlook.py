@@ -90,7 +90,7 @@ def _outlook(history: History, newest: pl.DataFrame, config: Config) -> Outlook:
         min(bounds, default=None),
         max(bounds, default=None),
         _never_above(history, config, disks),
-        _holds_up_to(config, disks, {*history.trace.unordered, *logless}),
+        _holds_up_to(history, config, disks, {*history.trace.unordered, *logless}),
         _doubted_above(history, config, disks, without_disk),
     )
 
@@ -107,15 +107,18 @@ def _doubted_above(history: History, config: Config, disks: pl.DataFrame, withou
     return None
 
 
-def _holds_up_to(config: Config, disks: pl.DataFrame, open_ended: set[int]) -> int | None:
+def _holds_up_to(history: History, config: Config, disks: pl.DataFrame, open_ended: set[int]) -> int | None:
     """Highest end that, with the disks that were not read or have no snapshot, a quorum reaches; None: any zxid may be on one.
 
-    A committed write above it was on disks that are gone: what becomes of it depends on who starts.
+    A committed write above it was on disks that are gone: what becomes of it depends on who starts. A disk without a snapshot still tells
+    that it holds nothing of an epoch that it has not accepted: acceptedEpoch is written before anything of the epoch is
+    (Learner.registerWithLeader, syncWithLeader).
     """
+    newest = history.epochs.filter(pl.col("status") == "established").get_column("epoch").max()
     ends = {
         row["server"]: row["last_zxid"]
         for row in disks.iter_rows(named=True)
-        if row["base_zxid"] is not None and row["server"] not in open_ended
+        if row["server"] not in open_ended and (row["base_zxid"] is not None or _below(row["accepted_epoch"], newest))
     }
     unknown = config.voters - ends.keys()
     if not config.voters or config.is_quorum(unknown):
@@ -124,6 +127,10 @@ def _holds_up_to(config: Config, disks: pl.DataFrame, open_ended: set[int]) -> i
         z for z in ends.values() if config.is_quorum(unknown | {s for s, end in ends.items() if end >= z and epoch(end) == epoch(z)})
     ]
     return max(reached, default=-1)
+
+
+def _below(accepted: int | None, newest: object) -> bool:
+    return accepted is not None and isinstance(newest, int) and accepted < newest
 
 
 def _bounds(config: Config, disks: pl.DataFrame) -> list[int]:
