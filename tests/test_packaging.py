@@ -52,6 +52,16 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     assert held == package_files()
 
 
+def test_every_module_has_its_layer_and_stands_in_every_contract() -> None:
+    """A new module that no contract names could import whatever it likes."""
+    modules = {f"zabtrace.{path.stem}" for path in (ROOT / "zabtrace").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    modules -= {"zabtrace.__init__"}
+    layers, *forbidden = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert {name.strip() for layer in layers["layers"] for name in layer.split("|")} == modules
+    for contract in forbidden:
+        assert len(modules - set(contract["source_modules"])) == 1, contract["name"]
+
+
 def test_the_wheel_carries_its_licence(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith("LICENSE")]
