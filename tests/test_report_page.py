@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from pathlib import Path
 from typing import Any
@@ -38,7 +36,7 @@ CONTRAST = """() => {
     return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
   };
   return [...document.querySelectorAll("header *, main *, footer *")]
-    .filter((one) => !one.closest("svg, .js-plotly-plot, [hidden], :disabled") && speaks(one) && ratio(one) < 4.5)
+    .filter((one) => !one.closest("svg, .js-plotly-plot, [hidden], :disabled, [aria-disabled]") && speaks(one) && ratio(one) < 4.5)
     .map((one) => one.tagName + "." + one.className + " " + ratio(one).toFixed(2));
 }"""  # WCAG 2.1, 1.4.3: relative luminance and contrast ratio
 
@@ -83,28 +81,6 @@ def test_text_has_contrast_in_both_themes(chromium: Any, pages: dict[str, Path],
         assert seen.page.evaluate(CONTRAST) == []
         assert seen.errors == []
         assert [url for url in seen.requests if not url.startswith(("data:", "blob:"))] == []
-
-
-@needs_chromium
-def test_tables_are_searched_sorted_paged_and_saved(chromium: Any, pages: dict[str, Path]) -> None:
-    with opened(chromium, pages["many"], accept_downloads=True) as seen:
-        grid = seen.page.locator("#writes .grid")
-        first = grid.locator("tbody:visible td.zxid").first
-        assert grid.locator("tbody:visible").count() == 25
-        assert first.inner_text() == "0x100000001"
-        grid.get_by_label("Later rows").click()
-        assert first.inner_text() == f"0x{0x100000001 + 25:x}"
-        grid.get_by_role("button", name="zxid").click()
-        grid.get_by_role("button", name="zxid").click()
-        assert first.inner_text() == f"0x{0x100000001 + 119:x}"
-        grid.get_by_role("searchbox").fill("=77")
-        assert grid.locator("tbody:visible td.zxid").all_inner_texts() == [f"0x{0x100000001 + 77:x}"]
-        with seen.page.expect_download() as download:
-            grid.get_by_role("button", name="CSV").click()
-        saved = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
-        assert [(row["zxid"], row["path"]) for row in saved] == [(f"0x{0x100000001 + 77:x}", "'=77")]
-        assert "why 77" in saved[0]["told"]
-        assert seen.errors == []
 
 
 CLICK = """(name) => {

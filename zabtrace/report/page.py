@@ -28,6 +28,7 @@ from zabtrace.report.ledger import Ledger
 
 TEMPLATE, STYLE = "page.html.j2", "page.css"
 SCRIPTS = ("theme.js", "panel.js", "tables.js", "timeline.js", "spacetime.js")
+VENDORED, LIBRARY = "vendored", "dataTables"
 LONGEST = 2000
 """Characters of one text that the page shows."""
 UNIT = 20
@@ -52,7 +53,7 @@ def html(content: Content) -> str:
     ballots = content.rows["ballots"] if "elections" in content.sections else []
     for place in (place for election in ballots for step in election["steps"] for place in step["places"]):
         ledger.cited(place)
-    scripts = [*([charts.script()] if drawn else []), "\n".join(file(name) for name in SCRIPTS)]
+    scripts = [*([charts.script()] if drawn else []), library(), "\n".join(file(name) for name in SCRIPTS)]
     page: str = (
         environment(ledger)
         .get_template(TEMPLATE)
@@ -60,7 +61,7 @@ def html(content: Content) -> str:
             version=__version__,
             sections=content.sections,
             style=Markup(file(STYLE)),  # noqa: S704  # our own file
-            scripts=[Markup(script) for script in scripts],  # noqa: S704  # our own files and plotly's
+            scripts=[Markup(script) for script in scripts],  # noqa: S704  # our own files, plotly's and DataTables'
             policy=policy(scripts),
             figures={name: Markup(text) for name, text in figures.items()},  # noqa: S704  # has no < left
             jumps=incidents,
@@ -78,9 +79,14 @@ def html(content: Content) -> str:
     return page
 
 
-def file(name: str) -> str:
+def file(name: str, folder: str = "parts") -> str:
     """One of our own templates, styles or scripts."""
-    return resources.files("zabtrace.report").joinpath("parts", name).read_text("utf-8")
+    return resources.files("zabtrace.report").joinpath(folder, name).read_text("utf-8")
+
+
+def library() -> str:
+    """The script of DataTables under its licence, which wants to be in every copy (``vendored/README.md``)."""
+    return f"/*!\n{file(f'{LIBRARY}.LICENSE.txt', VENDORED)}*/\n{file(f'{LIBRARY}.min.js', VENDORED)}"
 
 
 def block(value: Any) -> Markup:

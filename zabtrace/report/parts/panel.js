@@ -6,7 +6,7 @@ const Panel = (() => {
   const copyable = (command) => {
     const line = element("div", "", "command"), copy = element("button", "Copy", "tool");
     copy.type = "button";
-    copy.addEventListener("click", () => { if (navigator.clipboard) navigator.clipboard.writeText(command); copy.textContent = "Copied"; });
+    copy.addEventListener("click", () => copied(command, copy));
     line.append(element("code", command), copy);
     return line;
   };

@@ -1,84 +1,89 @@
-// Tables: search, sort, pages, copy and CSV over the rows that the page already holds. A unit is a tbody: rows told together.
+// Tables: DataTables searches, sorts and pages the rows that the page holds. Here is what is ours: how cells compare, sentences that are
+// told below several rows, and what is copied and saved. A table is made ready when it comes near the screen, for that takes time.
 const Tables = (() => {
-  const PAGE = 25, FORMULA = /^[=+\-@\t\r]/;
+  const PAGE = 25, PRINTED = 100, FEW = 3, FORMULA = /^[=+\-@\t\r]/, ready = new Map();
   const number = (text) => {
     const plain = text.replace(/,/g, "");
     return /^-?0x[0-9a-f]+$/i.test(plain) ? BigInt(plain) : /^-?\d+(\.\d+)?( %)?$/.test(plain) ? parseFloat(plain) : null;
   };
-  const order = (a, b) => {
-    const one = number(a), other = number(b);
-    if (a === "" || b === "") return (a === "") - (b === "");
-    return one !== null && other !== null ? (one < other ? -1 : one > other ? 1 : 0) : a < b ? -1 : a > b ? 1 : 0;
+  // Numbers before texts; a cell without anything is last, whatever the direction.
+  const pre = (given) => { const text = given.trim(), found = number(text); return text === "" ? [2, ""] : found === null ? [1, text] : [0, found]; };
+  const compared = (a, b, sign) => {
+    if (a[0] === 2 || b[0] === 2) return a[0] - b[0];
+    const [one, other] = a[0] === b[0] ? [a[1], b[1]] : [a[0], b[0]];
+    return one < other ? -sign : one > other ? sign : 0;
   };
+  DataTable.type("cell", { order: { pre, asc: (a, b) => compared(a, b, 1), desc: (a, b) => compared(a, b, -1) } });
+  DataTable.ext.errMode = "throw";
+  document.documentElement.classList.add("live");
   // A spreadsheet takes a cell that begins so for a formula.
   const harmless = (text) => (FORMULA.test(text) ? "'" + text : text);
   const quoted = (text) => '"' + harmless(text).replace(/"/g, '""') + '"';
+  // DataTables takes what it searches for HTML.
+  const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
   const element = (tag, more) => Object.assign(document.createElement(tag), more);
+  const sentence = (proof) => (proof ? [...proof.querySelectorAll("p, li")].map((one) => one.textContent.replace(/\s+/g, " ").trim()).join(" ") : "");
 
-  function grid(box) {
-    const table = box.querySelector("table"), heads = [...table.tHead.rows[0].cells], units = [...table.tBodies], texts = new Map();
-    const text = (unit) => { if (!texts.has(unit)) texts.set(unit, unit.textContent.toLowerCase()); return texts.get(unit); };
-    const rows = (some) => some.reduce((sum, unit) => sum + unit.querySelectorAll("tr:not(.proof)").length, 0);
-    let shown = units, page = 0, by = null, falling = false;
-    const search = element("input", { type: "search", placeholder: "search", ariaLabel: "Search this table" });
-    const count = element("span", { className: "count", role: "status" });
-    const button = (label, act) => { const made = element("button", { type: "button", className: "tool", textContent: label }); made.addEventListener("click", act); return made; };
-    const earlier = button("‹", () => turn(page - 1)), later = button("›", () => turn(page + 1));
-    earlier.ariaLabel = "Earlier rows"; later.ariaLabel = "Later rows";
-    const cells = () => [heads.map((head) => head.dataset.name).concat("told"), ...shown.flatMap((unit) => {
-      const told = [...unit.querySelectorAll(".proof")].map((row) => row.innerText || row.textContent).join(" ").replace(/\s+/g, " ").trim();
-      return [...unit.rows].filter((row) => !row.classList.contains("proof")).map((row) => [...row.cells].map((cell) => cell.textContent).concat(told));
-    })];
-    const copy = button("Copy", async () => {
-      const lines = cells().map((row) => row.map((one) => harmless(one.replace(/[\t\r\n]+/g, " "))).join("\t")).join("\n");
-      try { await navigator.clipboard.writeText(lines); } catch { const area = element("textarea", { value: lines }); document.body.append(area); area.select(); document.execCommand("copy"); area.remove(); }
-      copy.textContent = "Copied"; setTimeout(() => { copy.textContent = "Copy"; }, 1500);
+  // Each row's sentence, taken out of the table: DataTables takes every row for data.
+  function untold(table) {
+    const proofs = new Map();
+    let above = [];
+    for (const row of [...table.tBodies[0].rows]) {
+      if (row.className !== "proof") { above.push(row); continue; }
+      for (const one of above) proofs.set(one, row);
+      row.remove(); above = [];
+    }
+    return proofs;
+  }
+  // Sentences back below the rows that are shown, once for neighbours that share one.
+  function tell(table, proofs) {
+    const rows = [...table.tBodies[0].rows], used = new Set();
+    rows.forEach((row, at) => {
+      const proof = proofs.get(row);
+      if (proof && proofs.get(rows[at + 1]) !== proof) { row.after(used.has(proof) ? proof.cloneNode(true) : proof); used.add(proof); }
     });
-    const csv = button("CSV", () => {
-      const link = element("a", { download: `${box.dataset.name}.csv`, href: URL.createObjectURL(new Blob([cells().map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n"], { type: "text/csv" })) });
+  }
+  function make(box) {
+    if (ready.has(box)) return;
+    const table = box.querySelector("table"), names = [...table.tHead.rows[0].cells].map((head) => head.textContent);
+    const label = box.firstElementChild.getAttribute("aria-label"), proofs = untold(table);
+    const text = (cell) => cell.textContent.trim();
+    for (const row of table.tBodies[0].rows) {
+      [...row.cells].forEach((cell, at) => {
+        cell.dataset.order = escaped(text(cell));
+        cell.dataset.search = escaped(at ? text(cell) : `${text(cell)} ${sentence(proofs.get(row))}`);
+      });
+    }
+    const rows = () => [names.concat(proofs.size ? "told" : []), ...made.rows({ order: "applied", search: "applied" }).nodes().toArray()
+      .map((row) => [...row.cells].map(text).concat(proofs.size ? sentence(proofs.get(row)) : []))];
+    const button = (word, act) => { const one = element("button", { type: "button", className: "tool", textContent: word }); one.addEventListener("click", () => act(one)); return one; };
+    const copy = button("Copy", (one) => copied(rows().map((row) => row.map((cell) => harmless(cell.replace(/[\t\r\n]+/g, " "))).join("\t")).join("\n"), one));
+    const save = button("CSV", () => {
+      const link = element("a", { download: `${box.dataset.name}.csv`, href: URL.createObjectURL(new Blob([rows().map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n"], { type: "text/csv" })) });
       link.click(); setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     });
-    function turn(to) {
-      const pages = Math.max(Math.ceil(shown.length / PAGE), 1);
-      page = Math.min(Math.max(to, 0), pages - 1);
-      const visible = new Set(shown.slice(page * PAGE, page * PAGE + PAGE));
-      for (const unit of units) unit.hidden = !visible.has(unit);
-      earlier.disabled = page === 0; later.disabled = page === pages - 1;
-      earlier.hidden = later.hidden = pages === 1;
-      const before = rows(shown.slice(0, page * PAGE)), here = rows([...visible]);
-      count.textContent = pages === 1 ? `${here} of ${rows(units)}` : `${before + 1}–${before + here} of ${rows(shown)}`;
-    }
-    function find() {
-      const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-      shown = [...table.tBodies].filter((unit) => words.every((word) => text(unit).includes(word)));
-      turn(0);
-    }
-    function sort(column) {
-      falling = by === column && !falling; by = column;
-      heads.forEach((head, at) => { head.ariaSort = at === column ? (falling ? "descending" : "ascending") : null; if (at !== column) head.removeAttribute("aria-sort"); });
-      const key = (unit) => (unit.rows[0].cells[column] || { textContent: "" }).textContent.trim();
-      const sorted = units.map((unit) => [key(unit), unit]).sort((a, b) => order(a[0], b[0]) * (falling && a[0] !== "" && b[0] !== "" ? -1 : 1)).map((pair) => pair[1]);
-      table.append(...sorted);
-      find();
-    }
-    heads.forEach((head, column) => {
-      head.dataset.name = head.textContent;
-      const made = element("button", { type: "button", className: "sort", textContent: head.textContent, title: "Sort" });
-      made.addEventListener("click", () => sort(column));
-      head.replaceChildren(made);
+    const made = new DataTable(table, {
+      pageLength: PAGE, autoWidth: false, order: [], orderClasses: false, columnDefs: [{ targets: "_all", type: "cell" }],
+      layout: { topStart: ["search", ...(table.tBodies[0].rows.length > PAGE ? ["paging"] : []), "info", () => copy, () => save], topEnd: null, bottomStart: null, bottomEnd: null },
+      language: { search: "", searchPlaceholder: "search", info: "_START_–_END_ of _TOTAL_", infoEmpty: "0 of _MAX_", infoFiltered: "(_MAX_ in all)", zeroRecords: "No row holds these words." },
+      drawCallback: () => tell(table, proofs),
     });
-    if (rows(units) > 3) {
-      search.addEventListener("input", find);
-      const bar = element("div", { className: "bar" });
-      bar.append(search, earlier, count, later, copy, csv);
-      box.prepend(bar);
-      turn(0);
-    }
+    box.querySelector("input[type=search]").ariaLabel = `Search: ${label}`;
+    box.querySelector("nav")?.setAttribute("aria-label", `Pages: ${label}`);
+    box.dataset.ready = "1";
+    ready.set(box, made);
   }
-  // A table in closed details is made ready when it is opened.
-  for (const box of document.querySelectorAll(".grid")) {
-    const folded = box.closest("details:not([open])");
-    if (folded) folded.addEventListener("toggle", () => grid(box), { once: true }); else grid(box);
-  }
-  return { order, harmless };
+  const boxes = [...document.querySelectorAll(".grid")].filter((box) => box.querySelectorAll("tbody tr:not(.proof)").length > FEW);
+  const near = new IntersectionObserver((seen) => { for (const one of seen) if (one.isIntersecting) { near.unobserve(one.target); make(one.target); } }, { rootMargin: "600px" });
+  for (const box of boxes) near.observe(box);
+  // Paper has no buttons: a page of a table is longer there. What stands in details is long enough.
+  const resize = (printing) => ready.forEach((made, box) => made.page.len(printing && !box.closest("details") ? PRINTED : PAGE).draw());
+  addEventListener("beforeprint", () => { boxes.forEach(make); resize(true); });
+  addEventListener("afterprint", () => resize(false));
+  // The next search box at or below the top of the screen.
+  const search = () => {
+    const box = boxes.find((one) => one.offsetParent && one.getBoundingClientRect().bottom > 0);
+    if (box) { make(box); box.querySelector("input[type=search]").focus(); }
+  };
+  return { search };
 })();

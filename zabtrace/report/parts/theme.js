@@ -11,6 +11,13 @@ const Theme = (() => {
   return { dark, toggle, colour: (name) => getComputedStyle(root).getPropertyValue(name).trim() };
 })();
 
+// A text into the clipboard, and onto the button whether it is there: only a page that is a file or came over https may write to it.
+async function copied(text, button) {
+  const before = button.textContent;
+  button.textContent = await navigator.clipboard?.writeText(text).then(() => "Copied", () => null) ?? "Not allowed here";
+  setTimeout(() => { button.textContent = before; }, 1500);
+}
+
 // Keys: n and p walk through the sections, / finds the next search box, t changes the theme.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
@@ -20,7 +27,7 @@ document.addEventListener("keydown", (event) => {
     n: () => go(sections.find((one) => one.getBoundingClientRect().top > 2)),
     p: () => go(sections.findLast((one) => one.getBoundingClientRect().top < -2)),
     t: Theme.toggle,
-    "/": () => { const box = [...document.querySelectorAll("input[type=search]")].find((one) => one.getBoundingClientRect().bottom > 0 && one.offsetParent); if (box) box.focus(); },
+    "/": () => { if (typeof Tables !== "undefined") Tables.search(); },
   };
   if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
 });
