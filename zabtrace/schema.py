@@ -251,6 +251,8 @@ CLIENT_OPS = _columns(
     ("czxid", INT, "czxid in a stat"),
     ("mzxid", INT, "mzxid in a stat"),
     ("version", INT, "data version in a stat"),
+    ("cxid", INT, "the client's number of the request (xid)"),
+    ("members", pl.List(pl.Struct({"op": TEXT, "path": TEXT, "data": TEXT})), "operations of a multi, null where the client names none"),
     ("write", FLAG, "the operation asks for a change"),
 )
 
@@ -629,10 +631,14 @@ def frame(table: Sequence[Column], rows: Iterable[Mapping[str, Any]] = ()) -> pl
 
 def conform(table: Sequence[Column], df: pl.DataFrame, **constants: Any) -> pl.DataFrame:
     """``df`` with exactly the columns of ``table``: constants filled in, missing ones null, others dropped."""
-    wanted = types(table)
-    return df.select(
-        pl.lit(constants[name], dtype=dtype).alias(name) if name in constants
-        else pl.col(name).cast(dtype) if name in df.columns
-        else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in wanted.items()
-    )  # fmt: skip
+    return pl.DataFrame([_conformed(df, constants, name, dtype) for name, dtype in types(table).items()])
+
+
+def _conformed(df: pl.DataFrame, constants: Mapping[str, Any], name: str, dtype: Any) -> pl.Series:
+    """One column of ``conform``: no expressions, for parts of a large file pass here by the thousand, and each costs a plan."""
+    if name in constants:
+        return pl.Series(name, [constants[name]], dtype=dtype).new_from_index(0, df.height)
+    if name in df.columns:
+        column = df.get_column(name)
+        return column if column.dtype == dtype else column.cast(dtype)
+    return pl.Series(name, [], dtype=dtype).clear(df.height)

@@ -98,4 +98,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run())
+    code = run()
+    gc.freeze()  # Python would look at every object once more before it goes, which took a tenth of a second
+    sys.exit(code)
