@@ -75,13 +75,23 @@ def test_a_full_line_and_the_least_one(tmp_path: Path) -> None:
         "czxid": None,
         "mzxid": None,
         "version": 2,
+        "cxid": None,
+        "members": None,
         "write": True,
     }
     assert found.row(1, named=True)["line"] == 3
     assert found.select("op", "outcome", "write", "zxid").row(1) == ("get", "unknown", False, None)
 
 
+def test_the_number_of_a_request_and_the_members_of_a_multi() -> None:
+    line = {"op": "multi", "path": None, "ok": True, "xid": 7, "ops": [["Create", "/a", "1"], {"op": "delete", "path": "/b"}]}
+    row = row_of(json.dumps(line).encode())
+    assert row["cxid"] == 7
+    assert row["members"] == [{"op": "Create", "path": "/a", "data": "1"}, {"op": "delete", "path": "/b", "data": None}]
+
+
 BAD = [
+    ('{"op": "multi", "path": null, "ok": true, "ops": "create"}', "ops must be a list"),
     ("{", "not JSON"),
     ("[1]", "a JSON object is expected, not list"),
     ('{"op": "set", "ok": true}', "missing: path"),

@@ -92,6 +92,8 @@ def row_of(line: bytes) -> dict[str, Any]:
         "outcome": outcome(record["ok"], _text(record.get("error"))),
         "error": _text(record.get("error")),
         **{key: _number(record, key) for key in ("zxid", "reply_zxid", "czxid", "mzxid", "version")},
+        "cxid": _number(record, "cxid" if "cxid" in record else "xid"),
+        "members": _members(record.get("ops")),
         "write": WRITES.match(record["op"]) is not None,
     }
 
@@ -131,6 +133,16 @@ def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value.encode("utf-8", "replace").decode() if value else value
     return json.dumps(value)
+
+
+def _members(ops: Any) -> list[dict[str, str | None]] | None:
+    """The operations of a multi: ``[op, path, data]`` each, or objects with these keys. Raises ValueError."""
+    if ops is None:
+        return None
+    if not isinstance(ops, list) or not all(isinstance(op, list | dict) for op in ops):
+        raise ValueError("ops must be a list of [op, path, data] or of objects")
+    named = [op if isinstance(op, dict) else dict(zip(("op", "path", "data"), op, strict=False)) for op in ops]
+    return [{key: _text(op.get(key)) for key in ("op", "path", "data")} for op in named]
 
 
 def _number(record: dict[str, Any], key: str) -> int | None:

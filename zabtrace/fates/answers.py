@@ -1,50 +1,35 @@
-"""Clients: which transaction each write of a client history became, and what became of it.
+"""Clients: what became of each write of a client history, and what a read proves of it.
 
-Strategy: an answer that names a zxid is believed. Every other operation is looked for among the records of its session: the same
-kind of operation, path (or numbered path, or member of a multi) and data, and not the record of an answered one. A session's requests are
-processed in the order in which they were sent (PrepRequestProcessor, one queue), so that an operation that began after another one
-was answered has a larger zxid, and one that was given up before the next began a smaller one: that is the only use of clocks, and they
-are of one client. What fits several records with different fates, or nobody's session, is not guessed.
+Strategy: an answer that names a zxid is believed; every other operation is as sure as the records that it can have become
+(``fates.matching``): it happened if each way in which its records can belong to it and to the others says so. What fits several records
+with different fates, or fewer records than operations, or nobody's session, is not guessed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from zabtrace import schema
 from zabtrace.evidence.trace import Trace
-from zabtrace.replay.history import History
+from zabtrace.fates.matching import Matches
 from zabtrace.zxid import text
 
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "create": ("create", "create2", "createTTL", "createContainer"),
-    "set": ("setData",),
-    "delete": ("delete",),
-    "setacl": ("setACL",),
-    "multi": ("multi",),
-    "transaction": ("multi",),
-    "reconfig": ("reconfig",),
-    "close": ("closeSession",),
-}
-"""What a client calls an operation (in lower case), and the records it can become."""
-SEQUENCE = r"\d{10}$"
-LARGEST = (1 << 63) - 1
 DID = ("survived", "recovered")
 DID_NOT = ("truncated", "shadowed", "pending", "lost")
+NAMED_MOST = 3
 
 
-def acknowledged(trace: Trace) -> pl.DataFrame:
-    """Writes with their answer: zxid, session, path, op, source, line; the first line per zxid."""
-    return (
-        trace.client_ops.filter(pl.col("write") & (pl.col("outcome") == "acknowledged") & pl.col("zxid").is_not_null())
-        .select("zxid", "session", "path", "op", "source", "line")
-        .sort("source", "line")
-        .unique(subset=["zxid"], keep="first", maintain_order=True)
-    )
+def acknowledged(trace: Trace, sure: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Writes with their answer: zxid, session, path, op, source, line; the first line per zxid. ``sure``: those that were found."""
+    columns = ("zxid", "session", "path", "op", "source", "line")
+    told = trace.client_ops.filter(pl.col("write") & (pl.col("outcome") == "acknowledged") & pl.col("zxid").is_not_null()).select(columns)
+    every = told if sure is None else pl.concat([told, sure.select(columns)])
+    return every.sort("source", "line").unique(subset=["zxid"], keep="first", maintain_order=True)
 
 
 def contradicted(trace: Trace) -> pl.Series:
@@ -58,64 +43,49 @@ def contradicted(trace: Trace) -> pl.Series:
     return pairs.group_by("zxid").agg(same=(pl.col("asked") == pl.col("session")).any()).filter(~pl.col("same")).get_column("zxid")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Asked:
-    """What the answers are made from: the records that open operations can have become, by session, and who is known already."""
+    """What the answers are made from: the records that operations can have become, what became of those, and what reads saw."""
 
-    trace: Trace
+    matches: Matches
     fate_of: dict[int, str]
     complete: bool
     """No committed write can be unseen."""
-    records: Mapping[int | None, pl.DataFrame]
-    """Records of TXNS that no answer names, per session of an open operation (None: all); ``inside``: paths of a multi's members."""
-    answered: Mapping[int | None, pl.DataFrame]
-    """Per session, the answered writes that name their zxid: zxid, start, end."""
-    taken: set[int] = field(default_factory=set)
-    """Records that an open operation was found to be."""
-    seen: dict[int, str] = field(default_factory=dict)
-    """zxids that a read found on a znode, and where the client says so."""
+    reads: pl.DataFrame
+    """CLIENT_OPS: answered reads."""
+
+    @cached_property
+    def claimed(self) -> frozenset[int]:
+        """zxids that an operation which was not refused can have become."""
+        return frozenset(zxid for at in self.matches.group for zxid in self.matches.records[at])
+
+    @cached_property
+    def lines(self) -> dict[int, str]:
+        """Where an operation stands, by its row."""
+        return {at: f"{source}:{line}" for at, source, line in self.matches.ops.select("at", "source", "line").iter_rows()}
+
+    @cached_property
+    def seen(self) -> dict[int, str]:
+        """zxids that a read found on a znode, and where the client says so."""
+        named = [self.reads.select("source", "line", zxid=name) for name in ("czxid", "mzxid")]
+        return {zxid: f"{source}:{line}" for source, line, zxid in pl.concat(named).drop_nulls().iter_rows()}
+
+    @cached_property
+    def values(self) -> dict[tuple[str, str], str]:
+        """Path and data that a read found, and where the client says so."""
+        rows = self.reads.filter(pl.col("data") != "").drop_nulls(["path", "data"]).select("path", "data", "source", "line")
+        return {(path, data): f"{source}:{line}" for path, data, source, line in rows.iter_rows()}
 
 
-def rows(history: History, fates: pl.DataFrame, complete: bool) -> pl.DataFrame:
+def rows(trace: Trace, matches: Matches, fates: pl.DataFrame, complete: bool) -> pl.DataFrame:
     """schema.CLIENTS: every write of the client histories with its outcome. ``complete``: no committed write can be unseen."""
-    writes = history.trace.client_ops.filter(pl.col("write"))
-    asked = _asked(history.trace, writes, fates, complete)
+    reads = trace.client_ops.filter(~pl.col("write") & (pl.col("outcome") == "acknowledged"))
+    asked = Asked(matches, dict(fates.select("zxid", "fate").iter_rows()), complete, reads)
     found = []
-    for op in writes.sort("source", "line").iter_rows(named=True):
+    for op in matches.ops.iter_rows(named=True):
         answer = ANSWERS[op["outcome"]](asked, op)
         found.append({"source": op["source"], "line": op["line"], "op": op["op"], "path": op["path"], **answer})
     return schema.frame(schema.CLIENTS, found)
-
-
-def _asked(trace: Trace, writes: pl.DataFrame, fates: pl.DataFrame, complete: bool) -> Asked:
-    known = writes.filter((pl.col("outcome") == "acknowledged") & pl.col("zxid").is_not_null()).select("session", "zxid", "start", "end")
-    open_ = writes.filter((pl.col("outcome") == "unknown") | ((pl.col("outcome") == "acknowledged") & pl.col("zxid").is_null()))
-    mine = pl.col("session").is_in(open_.get_column("session").drop_nulls().unique().to_list())
-    anyone = pl.lit(open_.get_column("session").null_count() > 0)
-    records = trace.txns.filter((mine | anyone) & ~pl.col("failed").fill_null(False))
-    records = (
-        records.join(known.select("zxid"), on="zxid", how="anti").unique(subset=["zxid"], keep="first", maintain_order=True).sort("zxid")
-    )
-    members = trace.ops.join(records.select("zxid"), on="zxid", how="semi").group_by("zxid").agg(inside=pl.col("path").drop_nulls())
-    reads = trace.client_ops.filter(~pl.col("write") & (pl.col("outcome") == "acknowledged"))
-    seen = {
-        zxid: f"{source}:{line}"
-        for name in ("czxid", "mzxid")
-        for zxid, source, line in reads.filter(pl.col(name).is_not_null()).select(name, "source", "line").iter_rows()
-    }
-    whole = records.join(members, on="zxid", how="left", maintain_order="left")
-    return Asked(
-        trace,
-        dict(fates.select("zxid", "fate").iter_rows()),
-        complete,
-        {None: whole, **_by_session(whole)},
-        _by_session(known),
-        seen=seen,
-    )
-
-
-def _by_session(rows: pl.DataFrame) -> dict[int | None, pl.DataFrame]:
-    return {session: of for (session,), of in rows.partition_by("session", as_dict=True).items() if session is not None}
 
 
 Answer = dict[str, object]
@@ -124,15 +94,22 @@ Answer = dict[str, object]
 def _answered(asked: Asked, op: dict[str, Any]) -> Answer:
     if op["zxid"] is not None:
         return _judged(asked, op["zxid"], "The client was answered")
-    return _looked_for(asked, op, "The client was answered without a zxid", answered=True)
+    return _looked_for(asked, op, "The client was answered without a zxid")
 
 
 def _refused(asked: Asked, op: dict[str, Any]) -> Answer:
+    """An error is an answer, but it may answer the second try of what an earlier one had done: libraries try again by themselves."""
+    fits = [zxid for zxid in asked.matches.records.get(op["at"], ()) if zxid not in asked.claimed]
+    if fits:
+        why = f"The server refused it ({op['error']}), yet {_listed(fits)} no other operation: an earlier try may have been applied."
+        return _open(why)
     return {"outcome": "did not", "zxid": op["zxid"], "why": f"The server refused it: {op['error']}."}
 
 
 def _unanswered(asked: Asked, op: dict[str, Any]) -> Answer:
-    return _looked_for(asked, op, "The client got no answer", answered=False)
+    if op["zxid"] is not None:
+        return _judged(asked, op["zxid"], "The client got no answer, yet names a zxid")
+    return _looked_for(asked, op, "The client got no answer")
 
 
 ANSWERS: dict[str, Callable[[Asked, dict[str, Any]], Answer]] = {
@@ -142,31 +119,57 @@ ANSWERS: dict[str, Callable[[Asked, dict[str, Any]], Answer]] = {
 }
 
 
-def _looked_for(asked: Asked, op: dict[str, Any], start: str, *, answered: bool) -> Answer:
+def _looked_for(asked: Asked, op: dict[str, Any], start: str) -> Answer:
     """The outcome of an operation whose zxid nobody names."""
-    candidates = _candidates(asked, op)
-    if not candidates:
-        return _unrecorded(asked, start, answered)
-    fates = {asked.fate_of.get(zxid) for zxid in candidates}
-    if op["session"] is None and not _only_one(asked, op, candidates):
-        return _open(f"{start}; {_records(len(candidates))}, but the history names no session to tell whose it is.")
-    if len(fates) > 1:
-        listed = ", ".join(text(zxid) for zxid in candidates[:3])
-        return _open(f"{start}; {_records(len(candidates))} ({listed}), with different fates.")
-    asked.taken.add(candidates[0])
-    return _judged(asked, candidates[0], start)
+    at, answered = op["at"], op["outcome"] == "acknowledged"
+    mine = asked.matches.records.get(at, ())
+    if not mine:
+        return _unrecorded(asked, op, start)
+    if op["session"] is None and not (op["data"] and op["path"] is not None):
+        return _open(f"{start}; {_listed(mine)}, but the history names no session to tell whose it is.")
+    group = asked.matches.group[at]
+    zxids = sorted({zxid for other in group for zxid in asked.matches.records[other]})
+    if len(group) == len(zxids) == 1:
+        return _judged(asked, zxids[0], start)
+    return _shared(asked, op, start, group, zxids, answered=answered)
 
 
-def _records(number: int) -> str:
-    return "1 record fits" if number == 1 else f"{number} records fit"
+def _shared(asked: Asked, op: dict[str, Any], start: str, group: frozenset[int], zxids: list[int], *, answered: bool) -> Answer:
+    """One of several operations, or of several records: sure only where every way to give the records out says the same.
+
+    All of them are in force: then an answered one is, and so is each where the records are as many as the operations. None of them is: then
+    none of the operations is, unless its own record may not have been read.
+    """
+    others = ", ".join(asked.lines[at] for at in sorted(group - {op["at"]})[:NAMED_MOST])
+    shared = f"{start}; {_listed(zxids)}" + (f", which may also be the operation of {others}" if others else "")
+    fates = {asked.fate_of.get(zxid) for zxid in zxids}
+    if fates <= set(DID) and (answered or len(group) == len(zxids) > 1):
+        return {"outcome": "happened", "zxid": None, "why": f"{shared}; all of them are in force."}
+    if fates <= set(DID_NOT) and (answered or asked.complete or len(group) <= len(zxids)):
+        return {"outcome": "did not", "zxid": None, "why": f"{shared}; none of them is in force."}
+    return _open(f"{shared}: which of them it is cannot be told.")
+
+
+def _listed(zxids: list[int] | tuple[int, ...]) -> str:
+    named = ", ".join(text(zxid) for zxid in zxids[:NAMED_MOST]) + (", ..." if len(zxids) > NAMED_MOST else "")
+    return f"1 record fits ({named})" if len(zxids) == 1 else f"{len(zxids)} records fit ({named})"
 
 
 def _open(why: str) -> Answer:
     return {"outcome": "cannot tell", "zxid": None, "why": why}
 
 
-def _unrecorded(asked: Asked, start: str, answered: bool) -> Answer:
-    if answered:
+def _unrecorded(asked: Asked, op: dict[str, Any], start: str) -> Answer:
+    """No record of its session fits: it did not happen, if none can be missing and nothing else speaks for it."""
+    failed, other = asked.matches.failed.get(op["at"]), asked.matches.elsewhere.get(op["at"])
+    if failed is not None and op["outcome"] != "acknowledged":
+        return {"outcome": "did not", "zxid": failed, "why": f"{start}; the server refused it: {text(failed)} is its error record."}
+    if other is not None:
+        return _open(f"{start}, and no record of its session fits it, but {text(other)} of another session does, by path and data.")
+    read = asked.values.get((op["path"], op["data"]))
+    if read is not None:
+        return _open(f"{start}, and no record that was read fits it, yet a client read that value: {read}.")
+    if op["outcome"] == "acknowledged":
         return _open(f"{start}, and no record that was read fits it.")
     if asked.complete:
         why = "No record of it exists, and the disks that were read hold every committed transaction."
@@ -174,55 +177,8 @@ def _unrecorded(asked: Asked, start: str, answered: bool) -> Answer:
     return _open("No record of it was found, but not all disks that could hold one were read.")
 
 
-def _only_one(asked: Asked, op: dict[str, Any], candidates: list[int]) -> bool:
-    """Without a session: one record, with the data asked for, which no other operation of any history asks for."""
-    if not op["data"] or op["path"] is None or len(candidates) != 1:
-        return False
-    return asked.trace.client_ops.filter((pl.col("path") == op["path"]) & (pl.col("data") == op["data"]) & pl.col("write")).height == 1
-
-
 def _judged(asked: Asked, zxid: int, start: str) -> Answer:
     fate = asked.fate_of.get(zxid)
     outcome = "happened" if fate in DID else "did not" if fate in DID_NOT else "cannot tell"
     seen = f" A client read it: {asked.seen[zxid]}." if zxid in asked.seen else ""
     return {"outcome": outcome, "zxid": zxid, "why": f"{start}; its transaction {text(zxid)} is {fate or 'not judged'}.{seen}"}
-
-
-def _candidates(asked: Asked, op: dict[str, Any]) -> list[int]:
-    """zxids of records that can be this operation, ascending."""
-    name = op["op"].lower()
-    kinds = next((ops for family, ops in FAMILIES.items() if name.startswith(family)), ())
-    low, high = _bounds(asked, op)
-    between = (pl.col("zxid") > low) & (pl.col("zxid") < high) & ~pl.col("zxid").is_in(sorted(asked.taken))
-    if op["session"] not in asked.records:
-        return []
-    rows = asked.records[op["session"]].filter(pl.col("op").is_in(list(kinds)) & between)
-    if op["path"] is not None and name != "close":
-        rows = rows.filter(_at(str(op["path"])))
-    if op["data"] is None or not name.startswith(("create", "set")) or name.startswith("setacl"):
-        return rows.get_column("zxid").to_list()
-    wanted = op["data"].encode("utf-8", "surrogatepass")
-    rows = rows.filter(pl.col("data_len").fill_null(0) == len(wanted))
-    return [row["zxid"] for row in rows.iter_rows(named=True) if _data(asked.trace, row, wanted) == wanted]
-
-
-def _at(path: str) -> pl.Expr:
-    """Is it a write of this path, of a sequential znode of that name, or a multi with such a member?"""
-    numbered = pl.col("path").str.starts_with(path) & pl.col("path").str.slice(len(path)).str.contains("^" + SEQUENCE)
-    return ((pl.col("path") == path) | numbered | pl.col("inside").list.contains(path)).fill_null(False)
-
-
-def _data(trace: Trace, row: dict[str, Any], otherwise: bytes) -> bytes:
-    """The data of a record; where its file is not at hand the length has to do."""
-    found = trace.data(row["source"], row["data_offset"], row["data_len"])
-    return otherwise if found is None else found
-
-
-def _bounds(asked: Asked, op: dict[str, Any]) -> tuple[int, int]:
-    """Between which answered writes of its session it was sent: their zxids, both excluded."""
-    own = asked.answered.get(op["session"])
-    if own is None:
-        return -1, LARGEST
-    low = None if op["start"] is None else own.filter(pl.col("end") < op["start"]).get_column("zxid").max()
-    high = None if op["end"] is None else own.filter(pl.col("start") > op["end"]).get_column("zxid").min()
-    return low if isinstance(low, int) else -1, high if isinstance(high, int) else LARGEST

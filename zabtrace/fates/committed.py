@@ -157,6 +157,13 @@ def clients(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
         yield Proof("C5", row["expected_zxid"], row["message"], row["source"], line=row["line"])
 
 
+def answers(found: pl.DataFrame) -> Iterator[Proof]:
+    """C5, of answered writes whose zxid the client does not tell but the one record that fits (CLIENT_OPS): the last one per epoch."""
+    for row in found.sort("zxid").group_by(epoch=epoch_of("zxid"), maintain_order=True).last().iter_rows(named=True):
+        says = f"a client was answered, and only {text(row['zxid'])} fits its operation"
+        yield Proof("C5", row["zxid"], says, row["source"], line=row["line"])
+
+
 def servers_words(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
     """C6: what an established leader or a learner in service says it has processed (LearnerHandler.syncFollower, FileTxnSnapLog.save)."""
     snapshot = pl.when(pl.col("kind") == "snapshot_start").then(pl.col("zxid"))

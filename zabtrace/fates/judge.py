@@ -24,12 +24,11 @@ def judge(history: History, since: int | None = None) -> Judgement:
     told = ranges.ranges(case.history, case.cuts, writes, case.ends)
     tail = tail_above(case)
     outcome = verdicts.verdict(case, writes, told, since, tail)
-    complete = case.outlook.complete and verdicts.contiguous(case.chains, history.trace.folded, case.epochs)
     return Judgement(
         verdict=outcome.verdict,
         writes=writes,
         ranges=told,
-        clients=answers.rows(history, writes, complete),
+        clients=answers.rows(history.trace, case.matches, writes, case.complete),
         folds=history.trace.folded,
         judged_from=since,
         tail_above=tail,
@@ -56,7 +55,7 @@ def witnesses(case: Case) -> pl.DataFrame:
         pl.col("payload_hash").n_unique().alias("payloads"),
         *(pl.col(name).first() for name in ("payload_hash", "op", "path", "session", "cxid", "time", "source", "offset", "copy", "failed")),
     )
-    asked = answers.acknowledged(trace).select(
+    asked = answers.acknowledged(trace, case.answered).select(
         "zxid", acked_op="op", acked_path="path", acked_session="session", acked_source="source", acked_line="line"
     )
     told = _told(case).select("zxid", told_source="source", told_line="line", told_says="message")

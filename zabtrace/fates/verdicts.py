@@ -9,7 +9,7 @@ import polars as pl
 
 from zabtrace.fates.case import Case
 from zabtrace.fates.judgement import counted, told_apart
-from zabtrace.zxid import counter, epoch_of, make, text
+from zabtrace.zxid import epoch_of, make, text
 
 DISCARDED = ("truncated", "shadowed", "pending")
 
@@ -81,25 +81,6 @@ def _bare(case: Case) -> Iterator[str]:
     with_records = set(case.chains.select(epoch_of("zxid").unique()).to_series().to_list())
     if case.epochs and not with_records:
         yield "No transaction record was read: text or snapshots alone do not tell what was written."
-
-
-def contiguous(chains: pl.DataFrame, folded: pl.DataFrame, epochs: Sequence[int]) -> bool:
-    """Do the records of all logs together, from the first one known, have every counter of every epoch? ``folded``: Trace.folded."""
-    counters = (
-        chains.select("zxid")
-        .unique()
-        .join(folded.select("zxid", "skipped"), on="zxid", how="left")
-        .group_by(epoch_of("zxid").alias("epoch"))
-        .agg(top=pl.col("zxid").max(), low=pl.col("zxid").min(), n=pl.len() + pl.col("skipped").sum())
-        .sort("epoch")
-    )
-    rows = list(counters.iter_rows(named=True))
-    return (
-        bool(rows)
-        and all(r["top"] - r["low"] + 1 == r["n"] for r in rows)
-        and all(counter(r["low"]) == 1 for r in rows[1:])
-        and bool(epochs)
-    )
 
 
 def _message(name: str, judged: pl.DataFrame, told: pl.DataFrame, found: dict[str, int]) -> str:
