@@ -1,4 +1,4 @@
-"""One lane per server: its roles, pauses, elections won and synchronizations, by its own clock.
+"""One lane per server: its roles, pauses, elections won and synchronizations.
 
 Strategy: a few intervals are bars with patterns; many are one thick line per role with gaps, which a browser draws at once.
 A time of which nothing was read is drawn as unknown, never left blank as if nothing had happened.
@@ -7,13 +7,14 @@ A time of which nothing was read is drawn as unknown, never left blank as if not
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 
 from zabtrace import wording
+from zabtrace.charts.aligning import SHIFT
 from zabtrace.charts.looks import MODES, PAUSE, ROLES, Look, said
 from zabtrace.charts.progress import POINTS, Mark, milliseconds, points
 from zabtrace.replay.history import History
@@ -95,7 +96,7 @@ def _epoch_of(row: Mapping[str, Any]) -> str:
 
 
 def _role(row: Mapping[str, Any], names: wording.Names) -> Mark:
-    parts = [f"{wording.moment(row['start'])} to {wording.moment(row['end'])}"]
+    parts = [_lasted(row)]
     if row["leader"] is not None and row["role"] in ("FOLLOWING", "OBSERVING"):
         parts.append(f"leader {names.name(row['leader'])}")
     if row["epoch"] is not None:
@@ -103,6 +104,13 @@ def _role(row: Mapping[str, Any], names: wording.Names) -> Mark:
     ends = [{"source": row[f"{end}source"], "line": row[f"{end}line"]} for end in ("", "end_") if row[f"{end}source"]]
     parts += [] if ends else ["no line tells what it was"]
     return Mark(f"server {names.name(row['server'])} {row['role']}", ", ".join(parts), tuple(wording.place(end) for end in ends))
+
+
+def _lasted(row: Mapping[str, Any]) -> str:
+    """From when to when, by the server's own clock."""
+    ahead = timedelta(milliseconds=row.get(SHIFT) or 0)
+    own = " to ".join(str(wording.moment(row[end] - ahead)) for end in ("start", "end"))
+    return f"{own} by its own clock" if ahead else own
 
 
 def pauses(history: History, names: wording.Names) -> Iterable[go.Bar]:

@@ -19,7 +19,7 @@ BANDS = 60
 
 
 def timeline(history: History, judgement: Judgement) -> go.Figure:
-    """Roles of each server in a lane, above the zxids that each one logged; times as the servers' own clocks told them."""
+    """Roles of each server in a lane, above the zxids that each one logged; times as given (``aligning``: on one clock)."""
     names = wording.Names.of(history.trace.servers)
     shown = [lanes.lane(server, names) for server in lanes.servers(history)]
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.38, 0.46, 0.16])

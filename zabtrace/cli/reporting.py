@@ -113,9 +113,10 @@ def _findings(asked: Asked) -> Findings:
     with asked.step("checking"):
         found = checked.check(check(history, judgement.writes, judgement.reasons), names)
     with asked.step("looking for causes"):
-        lost = told.incidents(incidents(history), names, window)
+        noticed = incidents(history)
+        lost = told.incidents(noticed, names, window)
         elections = details(history)
-    return Findings(history, judgement, prediction, found, lost, elections)
+    return Findings(history, judgement, prediction, found, lost, elections, noticed.clocks)
 
 
 def _locator(words: list[str]) -> Callable[[str], str | None]:
@@ -143,8 +144,9 @@ def _written(asked: Asked, found: Findings, wishes: dict[str, Any]) -> Iterable[
 
 
 def _summary(found: Findings, target: Path) -> None:
+    from zabtrace.incidents.alignment import alignment
     from zabtrace.render import screen, summary
 
-    blocks = [*summary.blocks(found.history, found.judgement), screen.Sentence(f"The page: {target}")]
+    blocks = [*summary.blocks(found.history, found.judgement, alignment(found.clocks)), screen.Sentence(f"The page: {target}")]
     width = terminal_width()
     write(None, screen.plain(blocks) if width is None else screen.coloured(blocks, width))

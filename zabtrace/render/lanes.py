@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from zabtrace import wording
+from zabtrace.charts.aligning import aligned
+from zabtrace.incidents.alignment import Alignment
 from zabtrace.render.screen import Block, Chart, Span
 from zabtrace.replay.history import History
 
@@ -28,12 +30,14 @@ LETTERS = {
 }
 """Letter and style of each role."""
 SAID = "L leads, f follows, o observes, E elects, s starts, . down, ? unknown, x no write was possible"
+OWN_CLOCKS = Alignment()
 NOTHING = (" ", "")
 BARRED = ("x", "bold red")
 
 
-def blocks(history: History) -> list[Block]:
-    """The chart, times by the servers' own clocks; nothing where no line tells a role."""
+def blocks(given: History, how: Alignment = OWN_CLOCKS) -> list[Block]:
+    """The chart, times brought to one clock, and a sentence where they had to be; nothing where no line tells a role."""
+    history = aligned(given, how)
     roles = history.roles.filter(pl.col("start").is_not_null() & pl.col("end").is_not_null())
     if roles.is_empty():
         return []
@@ -49,7 +53,8 @@ def blocks(history: History) -> list[Block]:
     stretch = wording.duration(round((end - start) / WIDTH / timedelta(milliseconds=1)))
     left, right = wording.moment(start) or "", wording.moment(end) or ""
     axis = " " * (head + 2) + left + right.rjust(WIDTH - len(left))
-    return [Chart("Timeline", [*rows, [(axis, "dim")], [(f"{SAID}; one letter: {stretch}", "dim")]])]
+    said = [f"{SAID}; one letter: {stretch}", *(how.said(names, roles["server"]) if how.shifts else ())]
+    return [Chart("Timeline", [*rows, [(axis, "dim")], *([(line, "dim")] for line in said)])]
 
 
 def _named(server: int, names: wording.Names) -> str:

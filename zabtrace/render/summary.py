@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from zabtrace import documents, wording
 from zabtrace.fates.judgement import Judgement
+from zabtrace.incidents.alignment import Alignment, aligning
 from zabtrace.render import lanes, screens
 from zabtrace.render.screen import Block, Grid, Sentence
 from zabtrace.replay.history import History
@@ -15,13 +16,13 @@ LAST = 5
 """So many elections and epochs are listed, the newest ones."""
 
 
-def blocks(history: History, judgement: Judgement) -> list[Block]:
-    """The summary of everything read."""
+def blocks(history: History, judgement: Judgement, how: Alignment | None = None) -> list[Block]:
+    """The summary of everything read; ``how`` its times are brought to one clock, where that is known already."""
     verified = documents.verify(history, judgement)
     return [
         *screens.verdict(verified),
         *_unavailable(history),
-        *lanes.blocks(history),
+        *lanes.blocks(history, how or aligning(history)),
         screens.grid("Servers", "servers", verified["servers"]),
         *_newest(screens.epochs(documents.epochs(history)), "epochs"),
         *_newest(screens.elections(documents.elections(history)), "elections"),

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from zabtrace import wording, zxid
+from zabtrace.charts.aligning import SHIFT
 from zabtrace.protocol.vote import Vote, decided_by
 from zabtrace.replay.history import History
 
@@ -25,7 +26,10 @@ CAST = ("server", "round", "voted_for", "zxid", "peer_epoch")
 
 
 def elections(history: History) -> list[dict[str, Any]]:
-    """Per election with votes: ``id, title, servers, steps``, and ``matrix``: who printed which last vote of whom."""
+    """Per election with votes: ``id, title, servers, steps``, and ``matrix``: who printed which last vote of whom.
+
+    ``time`` of a step is that of the History, which may be brought to one clock; ``clock`` is what its own server printed.
+    """
     names = wording.Names.of(history.trace.servers)
     with_votes = history.elections.filter(pl.col("election").is_in(history.votes["election"].unique().to_list()))
     return [_election(history, row, names) for row in with_votes.tail(MOST).iter_rows(named=True)]
@@ -64,6 +68,7 @@ def _step(kind: str, row: dict[str, Any], server: Any, text: str, names: wording
     return {
         "kind": kind,
         "time": _ms(row["time"]),
+        "clock": _ms(row["time"]) - (row.get(SHIFT) or 0),
         "server": wording.plain(names.name(server)),
         "text": wording.plain(text),
         "places": place,

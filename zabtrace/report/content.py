@@ -13,9 +13,11 @@ from typing import Any
 import polars as pl
 
 from zabtrace import charts, documents, schema, wording
+from zabtrace.charts import aligning
 from zabtrace.documents.window import Window
 from zabtrace.errors import UsageError
 from zabtrace.fates.judgement import Judgement
+from zabtrace.incidents.alignment import Alignment, alignment
 from zabtrace.predict import Prediction
 from zabtrace.replay.history import History
 from zabtrace.report import ballots, facts, sections, story
@@ -56,6 +58,8 @@ class Findings:
     incidents: Mapping[str, Any] | None = None
     elections: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     """``accounts`` and ``phases`` of elections, by their number."""
+    clocks: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.CLOCKS))
+    """How far the servers' clocks stood apart: the report draws their times on one."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,19 @@ class Content:
     sections: Mapping[str, str]
     wish: Wish
     rows: Mapping[str, Any] = field(default_factory=dict)
+    alignment: Alignment = field(default_factory=Alignment)
+
+    def drawn(self) -> tuple[History, Judgement]:
+        """Both with the times on one clock, for charts and for nothing else."""
+        return aligning.aligned(self.history, self.alignment), aligning.judged(self.judgement, self.history, self.alignment)
 
 
 def gather(findings: Findings, wish: Wish) -> Content:
     """Everything the report says. Raises UsageError for sections that do not exist."""
     history, shown = findings.history, narrowed(findings.history, wish.window)
     names = wording.Names.of(history.trace.servers)
+    one_clock = alignment(findings.clocks)
+    drawn = aligning.aligned(shown, one_clock)
     verdict = documents.verify(history, narrowed_writes(findings.judgement, wish.window))
     elections = documents.elections(shown)
     return Content(
@@ -90,13 +101,15 @@ def gather(findings: Findings, wish: Wish) -> Content:
             "files": facts.files(history),
             "numbers": facts.numbers(history, findings.judgement),
             "outages": facts.outages(history),
-            "apart": charts.clocks_apart(history),
-            "happened": story.happened(shown),
+            "apart": charts.clocks_apart(drawn),
+            "aligned": one_clock.said(names, history.roles["server"]),
+            "shifted": bool(one_clock.shifts),
+            "happened": story.happened(shown, one_clock),
             "elections": _with_fewer_votes(elections["elections"]),
             "phases": _phases(findings.elections, elections["elections"]),
             "durations": _durations(findings.elections, elections["elections"]),
             "unavailable": elections["unavailable"],
-            "ballots": ballots.elections(shown),
+            "ballots": ballots.elections(drawn),
             "zxids": ballots.zxids(history),
             "epochs": documents.epochs(shown)["epochs"],
             "syncs": documents.syncs(shown)["syncs"],
@@ -110,6 +123,7 @@ def gather(findings: Findings, wish: Wish) -> Content:
             "check": _starts(findings.check),
             "incidents": _clocks(findings.incidents),
         },
+        one_clock,
     )
 
 

@@ -45,8 +45,9 @@ def build(
 def html(content: Content) -> str:
     """A report's content as one HTML page."""
     drawn = charts.CHARTS if "timeline" in content.sections else {}
-    figures = {name: charts.figure_json(name, content.history, content.judgement) for name in drawn}
-    incidents = charts.incidents(content.history, content.judgement) if drawn else []
+    history, judgement = content.drawn()
+    figures = {name: charts.figure_json(name, history, judgement) for name in drawn}
+    incidents = charts.incidents(history, judgement) if drawn else []
     ledger = Ledger()
     for text in figures.values():
         ledger.cite_chart(json.loads(text))

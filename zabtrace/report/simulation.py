@@ -43,7 +43,7 @@ def _drawn(number: int, election: Round, ensemble: Ensemble) -> dict[str, Any]:
 
 def _step(step: journal.Step) -> dict[str, Any]:
     """A step; a notification begins where it was sent."""
-    told = {"kind": KINDS[step.kind], "time": BEGIN_MS + step.time, "server": str(step.server), "places": [],
+    told = {"kind": KINDS[step.kind], "time": BEGIN_MS + step.time, "clock": BEGIN_MS + step.time, "server": str(step.server), "places": [],
             "text": wording.plain(f"server {step.server} {step.text}")}  # fmt: skip
     if step.kind == journal.NOTIFICATION:
         told |= {"sender": str(step.facts["sender"]), "sent": BEGIN_MS + step.facts["sent"]}

@@ -1,7 +1,7 @@
 """What happened, in sentences, by time: written from the tables of the History, each sentence with the lines that show it.
 
 Strategy: one function per table yields Told rows; neighbours in time that say the same of several servers are drawn together. Each
-time is that of its own server's clock.
+time is that of its own server's clock; the order is that of one clock, as far as messages tell how far apart the clocks stood.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from typing import Any
 import polars as pl
 
 from zabtrace import wording, zxid
+from zabtrace.charts.aligning import printers
+from zabtrace.incidents.alignment import Alignment
 from zabtrace.replay.history import History
 
 MOST = 200
 """So many sentences are told; the page says how many there are."""
+OWN_CLOCKS = Alignment()
 CUT_OFF = "no line: "
 """How ``processes.ended_by`` begins where no line tells the end."""
 BY = {"epoch": "by its newer epoch", "zxid": "by the larger zxid", "sid": "by server id", "alone": "alone"}
@@ -33,18 +36,20 @@ class Told:
     same: tuple[Any, ...] = ()
     server: int | None = None
     place: Mapping[str, Any] | None = None
+    clock: int | None = None
+    """By whose clock ``time`` is."""
 
 
-def happened(history: History) -> list[dict[str, Any]]:
+def happened(history: History, how: Alignment = OWN_CLOCKS) -> list[dict[str, Any]]:
     """Rows ``time, what, place, places``: each sentence, and where it is shown. What has no time stands at the end."""
     names = wording.Names.of(history.trace.servers)
-    told = sorted((one for teller in TELLERS for one in teller(history, names)), key=_when)
+    told = sorted((one for teller in TELLERS for one in teller(history, names)), key=lambda one: _when(one, how))
     numbered = ((one.same or (number,), one) for number, one in enumerate(told))
     return [_row([one for _, one in group]) for _, group in groupby(numbered, key=lambda pair: pair[0])]
 
 
-def _when(told: Told) -> tuple[bool, float]:
-    return (told.time is None, told.time.timestamp() if told.time else 0.0)
+def _when(told: Told, how: Alignment) -> tuple[bool, float]:
+    return (told.time is None, told.time.timestamp() * 1000 + how.of(told.clock) if told.time else 0.0)
 
 
 def _row(group: list[Told]) -> dict[str, Any]:
@@ -81,7 +86,7 @@ def _starts(history: History, names: wording.Names) -> Iterator[Told]:
         def sentence(who: list[int], version: str = version) -> str:
             return f"{servers(who, names, True)} {_verb(who, 'starts', 'start')}{version}."
 
-        yield Told(row["start"], sentence, ("start", version), row["server"], row)
+        yield Told(row["start"], sentence, ("start", version), row["server"], row, row["server"])
 
 
 def _ends(history: History, names: wording.Names) -> Iterator[Told]:
@@ -92,19 +97,19 @@ def _ends(history: History, names: wording.Names) -> Iterator[Told]:
         def sentence(who: list[int], reason: str = reason) -> str:
             return f"{servers(who, names, True)} {_verb(who, 'prints its', 'print their')} last line ({reason.removeprefix(CUT_OFF)})."
 
-        yield Told(row["end"], sentence, ("end", reason), row["server"])
+        yield Told(row["end"], sentence, ("end", reason), row["server"], None, row["server"])
 
 
 def _outages(history: History, names: wording.Names) -> Iterator[Told]:
     for out in history.unavailable:
         begin = f"By the clock of {servers([out.clock], names)} no write is possible for {wording.duration(out.ms)}, from here on."
-        yield Told(out.start if isinstance(out.start, datetime) else None, _always(begin))
+        yield Told(out.start if isinstance(out.start, datetime) else None, _always(begin), clock=out.clock)
 
 
 def _elections(history: History, names: wording.Names) -> Iterator[Told]:
-    for row in history.elections.iter_rows(named=True):
+    for row, clock in zip(history.elections.iter_rows(named=True), printers(history.elections, history), strict=True):
         text = _joined(row, names) if row["kind"] == "join" else _elected(row, names)
-        yield Told(row["end"] or row["start"], _always(text), (), None, row)
+        yield Told(row["end"] or row["start"], _always(text), (), None, row, clock)
 
 
 def _joined(row: Mapping[str, Any], names: wording.Names) -> str:
@@ -133,18 +138,19 @@ def _epochs(history: History, names: wording.Names) -> Iterator[Told]:
         leader = "an unknown leader" if row["leader"] is None else servers([row["leader"]], names)
         with_whom = f", with {servers(row['followers'], names)}" if row["followers"] else ""
         begins = f"Epoch {row['epoch']} begins under {leader}{with_whom}."
-        yield Told(row["established"], _always(begins), (), None, row)
+        yield Told(row["established"], _always(begins), (), None, row, row["leader"])
         if row["ended"] is not None:
             ends = f"Epoch {row['epoch']} of {leader} ends: {row['ended_by'] or 'its leader is not heard of any more'}."
-            yield Told(row["ended"], _always(ends))
+            yield Told(row["ended"], _always(ends), clock=row["leader"])
 
 
 def _syncs(history: History, names: wording.Names) -> Iterator[Told]:
-    for row in history.syncs.filter(pl.col("mode") != "DIFF").iter_rows(named=True):
+    found = history.syncs.filter(pl.col("mode") != "DIFF")
+    for row, clock in zip(found.iter_rows(named=True), printers(found, history), strict=True):
         learner = servers([row["learner"]], names, True)
         cut = "" if row["truncated_to"] is None else f" and cut to {zxid.text(row['truncated_to'])}"
         text = f"{learner} is brought up to date by {row['mode']}{cut}{_gone(row)}. {row['why'] or ''}".strip()
-        yield Told(row["time"], _always(text), (), None, row)
+        yield Told(row["time"], _always(text), (), None, row, clock)
 
 
 def _gone(row: Mapping[str, Any]) -> str:

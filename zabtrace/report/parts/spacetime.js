@@ -27,7 +27,7 @@
         group.append(make(mark[0], { cx: x(step.server), cy: y(index), ...mark[1] }));
       }
       group.append(make("title", {}, step.text));
-      group.append(make("text", { x: 4, y: y(index) + 4, class: "clock" }, new Date(step.time).toISOString().slice(17, 23)));
+      group.append(make("text", { x: 4, y: y(index) + 4, class: "clock" }, new Date(step.clock).toISOString().slice(17, 23)));
       group.addEventListener("click", () => { go(index); Panel.open(election.title, step.text, step.places, null); });
       svg.append(group);
     });
