@@ -98,7 +98,7 @@ class Messages:
         if (logger, level) not in self._heads:
             heads: defaultdict[str, list[int]] = defaultdict(list)
             for number, shape in enumerate(self.shapes_for(logger, level)):
-                heads[_head(shape.prefix.rstrip())].append(number)
+                heads[beginning(shape.prefix.rstrip())].append(number)
             self._heads[logger, level] = heads  # only when it is whole: logs are read by several threads
         return self._heads[logger, level]
 
@@ -115,7 +115,7 @@ class Messages:
         """The same for a column of messages; ``spoken`` says which of the ``speakers`` (logger, level) printed each."""
         texts = message.str.strip_chars_end(" \t")
         heads, by_head = _coded(texts.str.head(HEAD))
-        begins = [_head(head or "") for head in heads]
+        begins = [beginning(head or "") for head in heads]
         keys, back = _numbered(spoken.astype(np.int64) * len(heads) + by_head, len(speakers) * len(heads))
         choices: dict[tuple[Shape, ...], int] = {}
         chosen = [choices.setdefault(self.candidates(*speakers[key // len(heads)], begins[key % len(heads)]), len(choices)) for key in keys]
@@ -230,7 +230,8 @@ def merged(frames: list[pl.DataFrame]) -> pl.DataFrame:
     return joined.select(order).sort("line")
 
 
-def _head(prefix: str) -> str:
+def beginning(prefix: str) -> str:
+    """The first characters of a message, by which its candidates are chosen."""
     return re.sub(_DIGIT, "0", prefix[:HEAD])
 
 

@@ -43,7 +43,7 @@ class Distinct:
 
     def _add(self, texts: pl.Series) -> tuple[Codes, npt.NDArray[np.int64], pl.Series]:
         """Numbers, places, and the strings once more, in this table's memory instead of the block's."""
-        if _varied(texts):
+        if varied(texts):
             codes, places, held = self._next(texts.len()), np.arange(texts.len()), texts
         else:
             codes, places, held = self._distinct(texts)
@@ -68,7 +68,7 @@ class Distinct:
         return np.arange(self.count - count, self.count, dtype=np.uint32)
 
 
-def _varied(texts: pl.Series) -> bool:
-    """Do the strings of a column repeat little?"""
+def varied(texts: pl.Series, share: float | None = None) -> bool:
+    """Do the strings of a column repeat little: is more than that share of some of them distinct?"""
     sample = texts.gather_every(max(1, texts.len() // SAMPLE))
-    return sample.len() >= SAMPLE and sample.n_unique() > VARIED * sample.len()
+    return sample.len() >= SAMPLE and sample.n_unique() > (VARIED if share is None else share) * sample.len()

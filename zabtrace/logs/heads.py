@@ -2,6 +2,7 @@
 
 Strategy: heads differ in numbers above all (ports, addresses, counters in thread names), and a layout takes every digit for any other.
 So the pattern reads heads whose digits are all 0, of which few are distinct, and says where the fields are; they are cut out there.
+Where records are only counted, threads that do not name a server need not be told apart: heads that differ there alone are one.
 """
 
 from __future__ import annotations
@@ -17,44 +18,77 @@ import pyarrow as pa
 
 from zabtrace.grammar.layouts import Layout
 from zabtrace.logs.distinct import Codes, Distinct
-from zabtrace.logs.identity import of_threads
+from zabtrace.logs.identity import of_threads, speaking
 from zabtrace.logs.loggers import is_foreign
+from zabtrace.logs.text import Block, Places
 
 NONE = np.iinfo(np.uint32).max
 """The number of no head."""
 FIELDS = ("level", "thread", "logger", "myid")
 WRITTEN = {"layout": pl.String, **dict.fromkeys(FIELDS, pl.String)}
-ZERO, _DIGITS = ord("0"), 10
+THREAD = FIELDS.index("thread")
+ZERO = ord("0")
+_ZEROS = bytes(ZERO if ord("0") <= byte <= ord("9") else byte for byte in range(256))
 
 
 @dataclass
 class Heads:
     """The distinct heads of one batch, numbered from 0."""
 
+    threads: bool = True
+    """Are the names of all threads wanted?"""
     count: int = 0
     bytes: int = 0
     _frames: list[pl.DataFrame] = field(default_factory=lambda: [pl.DataFrame(schema=WRITTEN)])
-    _texts: dict[str, _Texts] = field(default_factory=dict)
+    _forms: dict[str, _Forms] = field(default_factory=dict)
+    _whole: dict[str, _Texts] = field(default_factory=dict)
     _rows: Distinct = field(default_factory=Distinct)
 
-    def of_texts(self, texts: pl.Series, layout: Layout) -> Codes:
-        """The number of each head, NONE where it is none of that layout (which has a pattern of heads)."""
-        known = self._texts.setdefault(layout.name, _Texts())
-        codes, new = known.distinct.add(texts)
-        if new.len():
-            frame = _parted(new, layout)
-            read = frame["level"].is_not_null().to_numpy()
-            numbers = np.full(new.len(), NONE, np.uint32)
-            numbers[read] = self._add(frame.filter(read))
-            known.numbers = np.concatenate([known.numbers, numbers])
-            self.bytes += int(new.str.len_bytes().sum())
-        return known.numbers[codes]
+    def of_texts(self, heads: Block, layout: Layout) -> Codes:
+        """The number of each head (a line of ``heads``), NONE where it is none of that layout (which has a pattern of heads)."""
+        forms = self._forms.setdefault(layout.name, _Forms(re.compile((layout.head or "").replace(r"\z", r"\Z"))))
+        codes = forms.add(_zeroed(heads))
+        numbers = np.full(heads.height, NONE, np.uint32)
+        read = forms.places[codes, 0, 0] >= 0
+        alike = read & forms.alike[codes] if not self.threads else np.zeros(heads.height, np.bool_)
+        for rows, numbered in ((np.flatnonzero(alike), self._of_forms), (np.flatnonzero(read & ~alike), self._of_wholes)):
+            if len(rows):
+                numbers[rows] = numbered(heads, rows, codes[rows], forms, layout)
+        return numbers
+
+    def _of_forms(self, heads: Block, rows: Places, codes: Codes, forms: _Forms, layout: Layout) -> Codes:
+        """Numbers of heads by their form and what stands in front of their thread."""
+        starts = heads.starts[rows]
+        before, new = forms.before.add(heads.text(starts, starts + forms.places[codes, THREAD, 0]))
+        keys: Any = pa.array(codes.astype(np.int64) << 32 | before).dictionary_encode()
+        distinct = keys.dictionary.to_pylist()
+        fresh = [at for at, key in enumerate(distinct) if key not in forms.numbers]
+        if fresh:
+            first = np.zeros(len(distinct), np.int64)
+            indices = keys.indices.to_numpy()
+            first[indices[::-1]] = np.arange(len(indices))[::-1]
+            at = first[fresh]
+            frame = _cut(heads, rows[at], forms.places[codes[at]], layout)
+            for key, number in zip((distinct[at] for at in fresh), self._add(frame), strict=True):
+                forms.numbers[key] = int(number)
+        self.bytes += int(new.str.len_bytes().sum())
+        numbers: Codes = np.array([forms.numbers[key] for key in distinct], np.uint32)[keys.indices.to_numpy()]
+        return numbers
+
+    def _of_wholes(self, heads: Block, rows: Places, codes: Codes, forms: _Forms, layout: Layout) -> Codes:
+        """Numbers of heads by all that they say."""
+        known = self._whole.setdefault(layout.name, _Texts())
+        texts, places = known.distinct.places(heads.text(heads.starts[rows], heads.ends[rows]))
+        if len(places):
+            known.numbers = np.concatenate([known.numbers, self._add(_cut(heads, rows[places], forms.places[codes[places]], layout))])
+            self.bytes += int((heads.ends - heads.starts)[rows[places]].sum())
+        return known.numbers[texts]
 
     def of_rows(self, rows: pl.DataFrame) -> Codes:
         """The number of each head that is given by its fields (columns of WRITTEN)."""
         keys = rows.select(pl.concat_str(pl.all().fill_null("\0"), separator="\x1f")).to_series()
         codes, places = self._rows.places(keys)
-        known = self._texts.setdefault("", _Texts())
+        known = self._whole.setdefault("", _Texts())
         known.numbers = np.concatenate([known.numbers, self._add(rows[places].select(*WRITTEN))])
         return known.numbers[codes]
 
@@ -87,29 +121,54 @@ class _Texts:
     numbers: Codes = field(default_factory=lambda: np.empty(0, np.uint32))
 
 
-def _parted(heads: pl.Series, layout: Layout) -> pl.DataFrame:
-    """Heads by their fields, null where the layout does not read them."""
-    alike, back = _alike(heads)
-    pattern = re.compile((layout.head or "").replace(r"\z", r"\Z"))
-    places = np.array([_places(pattern, text) for text in alike], np.int64).reshape(len(alike), len(FIELDS), 2)[back]
-    frame = pl.DataFrame(
-        {"raw": heads.cast(pl.Binary), **{f"{name}_{at}": places[:, of, at] for of, name in enumerate(FIELDS) for at in (0, 1)}}
-    )
-    cut = [
-        pl.when(pl.col(f"{name}_0") >= 0).then(pl.col("raw").bin.slice(f"{name}_0", f"{name}_1")).cast(pl.String).alias(name)
-        for name in FIELDS
-    ]
-    return frame.select(pl.lit(layout.name).alias("layout"), *cut)
+@dataclass
+class _Forms:
+    """Distinct heads whose digits are all 0, and where each one's fields are."""
+
+    pattern: re.Pattern[str]
+    distinct: Distinct = field(default_factory=Distinct)
+    before: Distinct = field(default_factory=Distinct)
+    """What stands in front of the thread."""
+    numbers: dict[int, int] = field(default_factory=dict)
+    """The number of a head by its form and what stands in front of its thread."""
+    places: Places = field(default_factory=lambda: np.zeros((0, len(FIELDS), 2), np.int64))
+    alike: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    """Does a head of that form differ from another one only in front of its thread, and in a thread that names no server?"""
+
+    def add(self, heads: pl.Series) -> Codes:
+        """The form of each head."""
+        codes, new = self.distinct.add(heads)
+        if new.len():
+            texts = new.to_list()
+            places = np.array([_places(self.pattern, text) for text in texts], np.int64).reshape(len(texts), len(FIELDS), 2)
+            raw = [text.encode() for text in texts]
+            begin, end = places[:, THREAD, 0], places[:, THREAD].sum(axis=1)
+            threads = [text[first:last].decode() for text, first, last in zip(raw, begin, end, strict=True)]
+            same = np.array([ZERO not in text[last:] for text, last in zip(raw, end, strict=True)], np.bool_)
+            silent = ~speaking(pl.Series(threads, dtype=pl.String)).to_numpy()
+            self.alike = np.append(self.alike, (begin >= 0) & same & silent)
+            self.places = np.concatenate([self.places, places])
+        return codes
 
 
-def _alike(heads: pl.Series) -> tuple[list[str], npt.NDArray[np.uint32]]:
-    """The distinct heads whose digits are all 0, and the place of each head's among them."""
-    column: Any = heads.rechunk().to_arrow()
-    _, offsets, held = column.cast(pa.large_string()).buffers()
-    data = np.frombuffer(held or b"", np.uint8)
-    zeros = pa.py_buffer(np.where(data - np.uint8(ZERO) < _DIGITS, np.uint8(ZERO), data))
-    codes, distinct = Distinct().add(pl.Series(pl.from_arrow(pa.LargeStringArray.from_buffers(heads.len(), offsets, zeros))))
-    return distinct.to_list(), codes
+def _zeroed(heads: Block) -> pl.Series:
+    """The heads with 0 for every digit."""
+    texts: Any = heads.text(heads.starts, heads.ends).to_arrow(compat_level=pl.CompatLevel.oldest())
+    _, offsets, held = texts.buffers()
+    zeros = pa.py_buffer((held.to_pybytes() if held is not None else b"").translate(_ZEROS))
+    return pl.Series(pl.from_arrow(pa.LargeStringArray.from_buffers(heads.height, offsets, zeros)), dtype=pl.String)
+
+
+def _cut(heads: Block, rows: Places, places: Places, layout: Layout) -> pl.DataFrame:
+    """The fields of some heads; ``places`` says where they are in each."""
+    columns: dict[str, Any] = {"layout": pl.lit(layout.name)}
+    for of, name in enumerate(FIELDS):
+        begin = heads.starts[rows] + places[:, of, 0]
+        there = places[:, of, 0] >= 0
+        texts = heads.text(np.where(there, begin, 0), np.where(there, begin + places[:, of, 1], 0))
+        columns[name] = pl.when(pl.lit(pl.Series(there))).then(pl.lit(texts))
+    frame: pl.DataFrame = pl.select(**columns)
+    return frame
 
 
 def _places(pattern: re.Pattern[str], text: str) -> list[tuple[int, int]]:

@@ -25,12 +25,17 @@ TELLING = (*_OWN_WORDS, _PROPERTIES)
 _VERSION = r"([0-9]+\.[0-9]+\.[0-9]+)"
 
 
+def speaking(texts: pl.Series) -> pl.Series:
+    """May these texts hold a thread's name that holds a sid?"""
+    return texts.str.contains(_SPEAKING).fill_null(False)
+
+
 def of_threads(threads: pl.Series) -> pl.Series:
     """The sid that each thread's name holds, or null."""
-    speaking = threads.str.contains(_SPEAKING).fill_null(False).arg_true()
-    named = threads.gather(speaking).alias("thread").to_frame()
+    rows = speaking(threads).arg_true()
+    named = threads.gather(rows).alias("thread").to_frame()
     sid = named.select(pl.coalesce(pl.col("thread").str.extract(pattern) for pattern in _THREADS).cast(pl.Int64, strict=False))
-    return pl.Series([None], dtype=pl.Int64).new_from_index(0, threads.len()).scatter(speaking, sid.to_series())
+    return pl.Series([None], dtype=pl.Int64).new_from_index(0, threads.len()).scatter(rows, sid.to_series())
 
 
 def sids(told: Told) -> Counter[int]:

@@ -145,7 +145,7 @@ class Batches:
     peeler: Peeler = field(default_factory=lambda: Peeler([]))
 
     def __iter__(self) -> Iterator[Batch]:
-        batch = Batch(Rests(self.wanted), self.keep)
+        batch = Batch(Rests.of(self.wanted, threads=self.keep), self.keep)
         for block in self._blocks(batch):
             if batch.full:
                 full, batch = [batch], batch.cut()

@@ -78,7 +78,7 @@ class Batch:
     def add(self, block: Block) -> None:
         """Take the records of a block; its first lines may continue the last record of the one before."""
         found = self._stamped(block)
-        codes, valid = self.rests.add(block.text(found.rests, block.ends[found.rows]))
+        codes, valid = self.rests.add(replace(block, starts=found.rests, ends=block.ends[found.rows]))
         valid &= block.weights[found.rows] > 0  # what a wrapper holds in one line is one record
         begins = np.zeros(block.height, np.bool_)
         begins[found.rows[valid]] = True
@@ -179,11 +179,11 @@ class Batch:
 
     def cut(self) -> Batch:
         """A new batch, begun with the last record, which may go on; it leaves this one."""
-        new = Batch(Rests(self.rests.wanted), self.keep)
+        new = Batch(Rests.of(self.rests.wanted, threads=self.keep), self.keep)
         if not self.parts:
             return new
         part = self.parts[-1]
-        code, _ = new.rests.add(pl.Series([self._last_rest]))
+        code, _ = new.rests.add_texts(pl.Series([self._last_rest]))
         held = _rows(part, slice(-1, None))
         trace = held.trace
         if trace[0] != NO_TRACE:

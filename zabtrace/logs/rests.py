@@ -7,22 +7,25 @@ a caller (``@130] -``) the heads are cut off by a search (``heads``); the patter
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from zabtrace.grammar.layouts import Layout, caller_end, layouts
+from zabtrace.grammar.layouts import CALLER, Layout, caller_end, layouts
 from zabtrace.grammar.messages import messages
+from zabtrace.logs.alike import Alike
 from zabtrace.logs.distinct import Codes, Distinct
 from zabtrace.logs.heads import FIELDS, NONE, WRITTEN, Heads
 from zabtrace.logs.others import EMBEDDED
+from zabtrace.logs.text import PAD, Block, Places, block_of, gathered
 
 CANONICAL = "\x1f"
 """What the fields of a record stand behind, where something else than a layout was read (JSON, a conversion pattern)."""
 CANONICAL_NAME = "fields"
-TEXTS = {"code": pl.UInt32, "text": pl.String}
+BLANK, BRACKET = ord(" "), ord("]")
+_NUMBERLESS = (np.empty(0, np.int64), np.empty(0, np.int64))
 READ = {"code": pl.UInt32, "head": pl.UInt32, "message": pl.String}
 """What is read: the number of a rest and of its head, and its message."""
 
@@ -35,17 +38,41 @@ class Rests:
     """The layout to try first."""
     texts: Distinct = field(default_factory=Distinct)
     heads: Heads = field(default_factory=Heads)
+    alike: Alike | None = None
+    """Finds rests that need not be told apart, where not all threads' names are wanted."""
     _read: list[pl.DataFrame] = field(default_factory=lambda: [pl.DataFrame(schema=READ)])
     _is_read: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(1024, np.bool_))
     _doubted: list[Codes] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, wanted: Layout | None, *, threads: bool) -> Rests:
+        """None so far; are the names of all ``threads`` to be read?"""
+        return cls(wanted, heads=Heads(threads))
+
     @property
     def bytes(self) -> int:
         """Bytes of the texts that are held."""
-        return self.texts.bytes + self.heads.bytes
+        return self.texts.bytes + self.heads.bytes + (self.alike.bytes if self.alike is not None else 0)
 
-    def add(self, rests: pl.Series) -> tuple[Codes, npt.NDArray[np.bool_]]:
-        """The number of each rest, and whether a layout reads it."""
+    def add(self, rests: Block) -> tuple[Codes, npt.NDArray[np.bool_]]:
+        """The number of each rest (a line of ``rests``), and whether a layout reads it."""
+        if self.alike is None and not self.heads.threads and self.wanted is not None and self.wanted.head is not None:
+            self.alike = Alike(self.wanted)
+        found = self.alike.of(rests) if self.alike is not None else None
+        if self.alike is None or found is None:
+            return self.add_texts(rests.text(rests.starts, rests.ends))
+        groups, first = found
+        alone = np.flatnonzero(groups < 0)
+        rows = np.concatenate([alone, first])
+        read, _ = self.add_texts(rests.text(rests.starts[rows], rests.ends[rows]))
+        self.alike.codes = np.append(self.alike.codes, read[len(alone) :])
+        codes = np.zeros(rests.height, np.uint32)
+        codes[groups >= 0] = self.alike.codes[groups[groups >= 0]]
+        codes[alone] = read[: len(alone)]
+        return codes, self._is_read[codes]
+
+    def add_texts(self, rests: pl.Series) -> tuple[Codes, npt.NDArray[np.bool_]]:
+        """The same for a column of texts."""
         known = self.texts.count
         codes, new = self.texts.add(rests)
         if new.len():
@@ -65,6 +92,8 @@ class Rests:
     def read(self) -> pl.DataFrame:
         """Head (null where no layout reads it) and message of every rest, by their numbers."""
         found = pl.concat(self._read)
+        if found.height == self.texts.count and (found["code"].to_numpy() == np.arange(found.height)).all():
+            return found.drop("code")
         place = np.full(self.texts.count, found.height)
         place[found["code"].to_numpy()] = np.arange(found.height)
         return pl.concat([found, found.clear(1)])[place].drop("code")
@@ -97,14 +126,18 @@ class Rests:
         """Rests whose head ends with the first ``@130] -``, and a blank or nothing behind it."""
         if layout.head is None:
             return pl.DataFrame(schema=READ)
-        cut = frame.with_columns(pl.col("text").str.find(caller_end()).alias("at")).drop_nulls("at")
-        raw = pl.col("text").cast(pl.Binary)
-        cut = cut.select("code", raw.bin.slice(0, "at").cast(pl.String).alias("head"), raw.bin.slice("at").cast(pl.String).alias("tail"))
-        tail = pl.col("tail")
-        behind = tail.cast(pl.Binary).bin.slice(tail.str.find("] -", literal=True) + len("] -")).cast(pl.String)
-        cut = cut.select("code", "head", behind.alias("message")).filter(pl.col("message").str.contains(r"\A(?: |\z)"))
-        head = pl.Series("head", self.heads.of_texts(cut["head"], layout))
-        return cut.select("code", head, pl.col("message").str.strip_prefix(" ")).filter(pl.col("head") != NONE)
+        at = frame["text"].str.find(caller_end())
+        found = at.is_not_null()
+        if not found.all():
+            frame, at = frame.filter(found), at.filter(found)
+        lines = block_of(frame["text"], *_NUMBERLESS, [])
+        ends = lines.starts + at.to_numpy().astype(np.int64)
+        behind = _behind_caller(lines, ends)
+        whole = (behind == lines.ends) | (lines.data[behind] == BLANK)
+        codes = self.heads.of_texts(replace(lines, ends=ends), layout)
+        taken = np.flatnonzero(whole & (codes != NONE))
+        messages = lines.text(np.minimum(behind + 1, lines.ends)[taken], lines.ends[taken])
+        return pl.DataFrame({"code": frame["code"].gather(taken), "head": codes[taken], "message": messages}, schema=READ)
 
     def _by_pattern(self, frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         groups = frame["text"].str.extract_groups(layout.rest).struct.unnest()
@@ -132,3 +165,13 @@ class Rests:
             kinds = messages().match(doubted.select(pl.col("code").cast(pl.Int64).alias("line"), "message").hstack(speakers)).kinds
             doubted = doubted.filter(kinds.is_null())
         return doubted["code"].to_numpy()
+
+
+def _behind_caller(lines: Block, ends: Places) -> Places:
+    """Where the message begins, or the blank in front of it: behind the caller's source line, which begins at ``ends``."""
+    near = gathered(lines.data, ends, PAD) == BRACKET
+    closes: Places = ends + near.argmax(axis=1)
+    for row in np.flatnonzero(~near.any(axis=1)):
+        closes[row] = ends[row] + lines.data[ends[row] :].tobytes().index(b"]")
+    closes += len(CALLER[2])
+    return closes
