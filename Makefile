@@ -9,7 +9,8 @@
 
 PYTHON ?= python3
 EVIDENCE ?= sample_logs/truncated-3.8.0
-PYTEST_ARGS ?= -n auto
+# A module stays in one process: its fixtures (ensembles, wheels, browsers) are made once.
+PYTEST_ARGS ?= -n auto --dist loadscope
 
 VENV := .venv
 BIN := $(VENV)/bin

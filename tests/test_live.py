@@ -139,7 +139,10 @@ def test_without_the_copy_from_before_the_discarded_writes_are_still_told(incide
 
 def test_the_elections_end_with_the_leaders_that_the_servers_named(incident: Incident) -> None:
     told = incident.asked("elections", *incident.evidence)["elections"]
-    assert [one["leader"] for one in told if one["kind"] == "vote"] == [incident.first_leader, incident.second_leader]
+    votes = [one for one in told if one["kind"] == "vote"]
+    assert [one["leader"] for one in votes if one["leader"]] == [incident.first_leader, incident.second_leader]
+    # On a busy machine the first leader may see that it is alone, and look for another, before it is killed.
+    assert {sid for one in votes if not one["leader"] for sid in one["servers"]} <= {incident.first_leader}
     epochs = incident.asked("epochs", *incident.evidence)["epochs"]
     assert [(one["epoch"], one["leader"]) for one in epochs] == [(1, incident.first_leader), (2, incident.second_leader)]
 
