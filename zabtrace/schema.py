@@ -624,9 +624,21 @@ def frame(table: Sequence[Column], rows: Iterable[Mapping[str, Any]] = ()) -> pl
     """A frame of ``table`` from rows; columns that a row does not name are null."""
     wanted = types(table)
     listed = list(rows)
-    return pl.DataFrame(
-        {name: pl.Series(name, [row.get(name) for row in listed], dtype=dtype) for name, dtype in wanted.items()}, schema=wanted
-    )
+    return pl.DataFrame({name: _series(name, [row.get(name) for row in listed], dtype) for name, dtype in wanted.items()}, schema=wanted)
+
+
+def _series(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
+    """A column; lists of structs as flat columns first, since polars makes a series of each list otherwise (10 KB apiece)."""
+    if not isinstance(dtype, pl.List) or not isinstance(dtype.inner, pl.Struct):
+        return pl.Series(name, values, dtype=dtype)
+    items = [item for value in values for item in value or ()]
+    flat = {field.name: pl.Series(field.name, [item.get(field.name) for item in items], dtype=field.dtype) for field in dtype.inner.fields}
+    whose = pl.Series("row", [number for number, value in enumerate(values) for _ in value or ()], dtype=pl.Int64)
+    held = pl.DataFrame({"row": whose, name: pl.DataFrame(flat).to_struct(name)}).group_by("row", maintain_order=True).agg(name)
+    given = pl.Series("given", [value is not None for value in values], dtype=pl.Boolean)
+    joined = given.to_frame().with_row_index("row").cast({"row": pl.Int64}).join(held, on="row", how="left", maintain_order="left")
+    filled = pl.when("given").then(pl.col(name).fill_null(pl.lit([], dtype=dtype))).cast(dtype)
+    return joined.select(filled.alias(name)).to_series()
 
 
 def conform(table: Sequence[Column], df: pl.DataFrame, **constants: Any) -> pl.DataFrame:

@@ -5,13 +5,14 @@ Strategy: a document is made of rows of frames (``wording.rows``); ``Window`` ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from zabtrace import wording, zxid
+from zabtrace.documents.listing import Listing
 from zabtrace.documents.window import Window
 from zabtrace.evidence.trace import Trace
 
@@ -26,6 +27,8 @@ VOTE = ("time", "server", "state", "round", "voted_for", "zxid", "peer_epoch", "
 COUNTED = ("lines", "understood", "unknown", "foreign", "damaged")
 NUMBERS = r"0x[0-9a-fA-F]+|[0-9]+"
 YEAR_10000 = wording.CALENDAR[1] / 1000
+ELECTIONS = 500
+"""So many elections are written at a time."""
 _ALL = Window()
 
 
@@ -82,19 +85,26 @@ def elections(history: History, window: Window = _ALL) -> Document:
     """Election rounds with their votes, and the windows in which no write was possible."""
     names = wording.Names.of(history.trace.servers)
     shown = window.narrow(history.elections)
-    votes = _votes(history, names)
     return {
         "format": FORMAT,
-        "elections": [_election(row, votes.get(row["election"], []), names) for row in wording.rows(shown, names)],
+        "elections": Listing(shown.height, lambda: _elections(history, shown, names)),
         "unavailable": unavailable(history, names),
         "hidden": history.elections.height - shown.height,
     }
 
 
-def _votes(history: History, names: wording.Names) -> dict[int, list[Document]]:
+def _elections(history: History, shown: pl.DataFrame, names: wording.Names) -> Iterator[Document]:
+    """Some elections at a time, each with its votes."""
+    for part in shown.iter_slices(ELECTIONS):
+        votes = _votes(history.votes.filter(pl.col("election").is_in(part["election"].implode())), names)
+        for row in wording.rows(part, names):
+            yield _election(row, votes.get(row["election"], []), names)
+
+
+def _votes(cast_in: pl.DataFrame, names: wording.Names) -> dict[int, list[Document]]:
     """Votes per election, one for each that was cast; ``seen_by`` lists who printed it, the place is the first that did."""
     cast = ("election", "server", "state", "round", "voted_for", "zxid", "peer_epoch")
-    merged = history.votes.group_by(*cast, maintain_order=True).agg(
+    merged = cast_in.group_by(*cast, maintain_order=True).agg(
         pl.col("time").min(), pl.col("seen_by").unique(maintain_order=True).drop_nulls(), pl.col("source", "line").first()
     )
     grouped: dict[int, list[Document]] = {}

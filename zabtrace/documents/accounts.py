@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from zabtrace import wording, zxid
-from zabtrace.incidents import Told, told
+from zabtrace.documents.listing import Listing
+from zabtrace.incidents import told
 from zabtrace.incidents.accounts import Account, Step, Tally
 from zabtrace.incidents.phases import Phases
 from zabtrace.replay.history import History
 
 Document = dict[str, Any]
-NOTHING: Document = {"accounts": [], "phases": None}
 
 
 def detailed(document: Document, history: History) -> Document:
     """The document with ``accounts`` and ``phases`` in each of its elections."""
-    found = details(history)
-    return {**document, "elections": [{**row, **found.get(row["id"], NOTHING)} for row in document["elections"]]}
+    of, rows = _details(history), document["elections"]
+    return {**document, "elections": Listing(len(rows), lambda: ({**row, **of(row["id"])} for row in rows))}
 
 
 def details(history: History) -> dict[int, Document]:
-    """``accounts`` and ``phases`` of each election of which something is told, by its number."""
+    """``accounts`` and ``phases`` of each election, by its number."""
+    of = _details(history)
+    return {number: of(number) for number in history.elections["election"]}
+
+
+def _details(history: History) -> Callable[[int], Document]:
+    """The function that tells ``accounts`` and ``phases`` of an election."""
     names = wording.Names.of(history.trace.servers)
     found = told(history)
-    return {number: _details(found, number, names) for number in found.accounts.keys() | found.phases.keys()}
 
+    def of(number: int) -> Document:
+        phases = found.phases.get(number)
+        return {
+            "accounts": [_account(account, names) for account in found.accounts.get(number, [])],
+            "phases": None if phases is None else _phases(phases, names),
+        }
 
-def _details(found: Told, number: int, names: wording.Names) -> Document:
-    phases = found.phases.get(number)
-    return {
-        "accounts": [_account(account, names) for account in found.accounts.get(number, [])],
-        "phases": None if phases is None else _phases(phases, names),
-    }
+    return of
 
 
 def _phases(phases: Phases, names: wording.Names) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zabtrace import wording
+from zabtrace.documents.listing import Listing
 from zabtrace.documents.window import Window
 from zabtrace.incidents import Incidents
 
@@ -16,7 +17,7 @@ def incidents(found: Incidents, names: wording.Names, window: Window) -> dict[st
     shown = window.narrow(found.losses)
     return {
         "format": FORMAT,
-        "losses": list(wording.rows(shown, names)),
+        "losses": Listing(shown.height, lambda: wording.rows(shown, names)),
         "clocks": [_clock(row) for row in wording.rows(found.clocks, names)],
         "findings": list(wording.rows(found.findings, names)),
         "hidden": found.losses.height - shown.height,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -63,14 +63,25 @@ class Trace:
             return None
         return bytes(stored_bytes(self.files[source])[offset : offset + length])
 
-    def events(self, *kinds: str) -> pl.DataFrame:
-        """Lines of these kinds with all their fields (columns of LINES, then of FIELDS that occur), in file order per server."""
+    def events(self, *kinds: str, only: Collection[str] | None = None) -> pl.DataFrame:
+        """Lines of these kinds with all their fields (columns of LINES, then of FIELDS that occur), in file order per server.
+
+        ``only``: no other fields than these, where there are many lines.
+        """
         frames = [
-            self.lines.filter(pl.col("kind") == kind).join(self.fields[kind], on=["server", "source", "line"], how="left", nulls_equal=True)
+            self.lines.filter(pl.col("kind") == kind).join(self._fields(kind, only), on=_LINE, how="left", nulls_equal=True)
             if kind in self.fields
             else self.lines.filter(pl.col("kind") == kind)
             for kind in kinds
         ]
         joined = pl.concat(frames, how="diagonal") if frames else self.lines.clear()
-        missing = [pl.lit(None, dtype=c.type).alias(c.name) for c in schema.FIELDS if c.name not in joined.columns]
-        return joined.with_columns(missing).sort("server", "order", "line")
+        wanted = [c for c in schema.FIELDS if c.name not in joined.columns and (only is None or c.name in only)]
+        return joined.with_columns(pl.lit(None, dtype=c.type).alias(c.name) for c in wanted).sort("server", "order", "line")
+
+    def _fields(self, kind: str, only: Collection[str] | None) -> pl.DataFrame:
+        found = self.fields[kind]
+        return found if only is None else found.select(name for name in found.columns if name in _LINE or name in only)
+
+
+_LINE = ("server", "source", "line")
+"""What a line is known by."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from zabtrace import schema
 from zabtrace.incidents import clocks, conformance
-from zabtrace.incidents.accounts import Account, accounts
+from zabtrace.incidents.accounts import Account, Accounts
 from zabtrace.incidents.losses import losses
 from zabtrace.incidents.phases import Phases, phases
 from zabtrace.incidents.scene import Scene
@@ -39,9 +40,9 @@ def incidents(history: History) -> Incidents:
 
 @dataclass(frozen=True)
 class Told:
-    """Elections in detail, by their number in ELECTIONS."""
+    """Elections in detail, by their number in ELECTIONS; accounts are made when they are asked for."""
 
-    accounts: dict[int, list[Account]] = field(default_factory=dict)
+    accounts: Mapping[int, list[Account]] = field(default_factory=dict)
     phases: dict[int, Phases] = field(default_factory=dict)
 
 
@@ -50,7 +51,7 @@ def told(history: History) -> Told:
     if history.terms is None:
         return Told()
     scene = Scene(history, history.terms)
-    return Told(accounts(scene), phases(scene, clocks.table(clocks.pair_spans(scene))))
+    return Told(Accounts(scene), phases(scene, clocks.table(clocks.pair_spans(scene))))
 
 
 def offsets(history: History) -> dict[int, float]:

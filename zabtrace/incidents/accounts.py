@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -21,7 +22,6 @@ from zabtrace.incidents.scene import Scene
 from zabtrace.protocol.election import LOOKING
 from zabtrace.protocol.vote import decided_by
 from zabtrace.replay.ballots import Ballot, Notice
-from zabtrace.replay.contests import Election
 from zabtrace.replay.roles import Interval
 from zabtrace.replay.rounds import TOOK
 
@@ -115,13 +115,22 @@ class Account:
         return "too long: it counts from another moment" if self.logged_ms > self.ms + LONG else "as the lines show"
 
 
-def accounts(scene: Scene) -> dict[int, list[Account]]:
-    """Per election (its number in ELECTIONS) the account of each server that was LOOKING in it."""
-    lines = _Lines.of(scene)
-    return {
-        election.number: [_account(scene, election, looking, lines) for looking in sorted(election.looking, key=lambda i: (i.server, i.at))]
-        for election in scene.elections
-    }
+class Accounts(Mapping[int, list[Account]]):
+    """Per election (its number in ELECTIONS) the account of each server that was LOOKING in it, made when it is asked for."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene, self._lines = scene, _Lines.of(scene)
+        self._numbered = {election.number: election for election in scene.elections}
+
+    def __len__(self) -> int:
+        return len(self._numbered)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbered)
+
+    def __getitem__(self, number: int) -> list[Account]:
+        looking = sorted(self._numbered[number].looking, key=lambda i: (i.server, i.at))
+        return [_account(self._scene, interval, self._lines) for interval in looking]
 
 
 @dataclass(frozen=True)
@@ -157,7 +166,7 @@ def tallies(scene: Scene) -> dict[int, list[Tally]]:
     return found
 
 
-def _account(scene: Scene, election: Election, looking: Interval, lines: _Lines) -> Account:
+def _account(scene: Scene, looking: Interval, lines: _Lines) -> Account:
     seen = scene.terms.ballots.heard.get(looking.index, [])
     after = looking.after
     account = Account(looking.server, looking, result=_result(scene, looking))

@@ -151,10 +151,13 @@ def _backwards(scene: Scene) -> Iterator[Finding]:
 
 
 def _steps_back(lines: pl.DataFrame) -> Iterator[tuple[int, str, int, str, int]]:
-    stamped = lines.lazy().filter(pl.col("time").is_not_null() & pl.col("server").is_not_null()).sort("server", "order", "line")
+    """Server by server: server, source, line, message, and by how many ms its stamp is earlier."""
+    stamped = pl.col("time").is_not_null() & pl.col("server").is_not_null()
     earlier = (pl.col("time").shift(1) - pl.col("time")).over("source").dt.total_milliseconds()
-    found = stamped.with_columns(earlier.alias("earlier")).filter(pl.col("earlier") > STEP)
-    yield from found.select("server", "source", "line", "message", "earlier").collect().iter_rows()
+    for server in lines["server"].drop_nulls().unique().sort():
+        own = lines.lazy().filter(stamped & (pl.col("server") == server)).select("server", "source", "order", "line", "time", "message")
+        found = own.sort("order", "line").with_columns(earlier.alias("earlier")).filter(pl.col("earlier") > STEP)
+        yield from found.select("server", "source", "line", "message", "earlier").collect().iter_rows()
 
 
 def _row(pair: tuple[int, int], span: Span, bounds: tuple[int | None, int | None] | None) -> dict[str, object]:

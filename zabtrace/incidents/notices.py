@@ -75,7 +75,7 @@ def _leaders(scene: Scene) -> Iterator[Notice]:
 def _learners(scene: Scene) -> Iterator[Notice]:
     ends = _stepping_down(scene)
     telling = {scene.stage.intervals[row["interval"]].server for row in scene.stage.rows(["newleader_ack"])}
-    for number, rows in scene.per_interval(HANDLER, "thread", "sid", "message", "trace").items():
+    for number, rows in scene.by_interval(HANDLER, "thread", "sid", "message", "trace"):
         interval = scene.stage.intervals[number]
         if interval.role != "LEADING":
             continue

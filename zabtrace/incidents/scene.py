@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -76,8 +79,10 @@ class Scene:
     @cached_property
     def noticed(self) -> Noticed:
         """The notifications' lines, columns made lists once: elections ask for them row by row."""
-        names = ("time", "source", "line", "config_version", "format_version")
-        return Noticed(*(self.terms.ballots.frame[name].to_list() for name in names))
+        frame = self.terms.ballots.frame
+        sources = [sys.intern(source) for source in frame["source"]]  # few files, many lines
+        numbers = (frame[name].to_list() for name in ("line", "config_version", "format_version"))
+        return Noticed(frame["time"].to_list(), sources, *numbers)
 
     @cached_property
     def elections(self) -> list[Election]:
@@ -87,6 +92,11 @@ class Scene:
     def name(self, *servers: int) -> str:
         """'server 1', 'servers 1 and 2'."""
         return listed(servers, self.stage.labels)
+
+    def by_interval(self, kinds: Iterable[str], *columns: str) -> Iterator[tuple[int, list[Row]]]:
+        """Lines of these kinds, one interval after the other; none is kept."""
+        for number, rows in groupby(self.stage.each(kinds, *columns), key=itemgetter("interval")):
+            yield number, list(rows)
 
     def per_interval(self, kinds: Iterable[str], *columns: str) -> dict[int, list[Row]]:
         """Lines of these kinds by interval, in order."""

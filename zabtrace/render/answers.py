@@ -14,6 +14,7 @@ from zabtrace.documents.window import Window
 from zabtrace.fates.judgement import Judgement
 from zabtrace.predict import Prediction
 from zabtrace.render import accounts, screens, stories
+from zabtrace.render.screen import Block
 from zabtrace.render.views import View
 from zabtrace.replay.history import History
 from zabtrace.stories import story as tell
@@ -42,7 +43,11 @@ def argument(history: History, judgement: Judgement, number: int) -> View:
 def elections(history: History, window: Window, *, steps: bool = False) -> View:
     """Election rounds; with ``steps`` also what each server did with each notification."""
     document = detailed(documents.elections(history, window), history)
-    blocks = [*screens.elections(document), *(accounts.steps(document) if steps else [])]
+
+    def blocks() -> list[Block]:
+        whole = {**document, "elections": list(document["elections"])}
+        return [*screens.elections(whole), *(accounts.steps(whole) if steps else [])]
+
     return View(document, "elections", blocks, window.narrow(history.elections))
 
 

@@ -16,7 +16,7 @@ from zabtrace.render.views import View
 def view(found: Incidents, names: wording.Names, window: Window) -> View:
     """The answer of the command."""
     document = document_of.incidents(found, names, window)
-    return View(document, "losses", screen(document), window.narrow(found.losses))
+    return View(document, "losses", lambda: screen(document), window.narrow(found.losses))
 
 
 def screen(document: documents.Document) -> list[Block]:

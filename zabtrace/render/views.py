@@ -12,23 +12,25 @@ from typing import Any
 import polars as pl
 
 from zabtrace.documents import Document
+from zabtrace.documents.listing import Listing
 from zabtrace.render import screen
 from zabtrace.render.columns import Rows
 
 
 @dataclass(frozen=True)
 class View:
-    """``document`` holds rows under ``key``; ``frame`` the same rows as numbers and times, ``blocks`` the screen."""
+    """``document`` holds rows under ``key``; ``frame`` the same rows as numbers and times, ``blocks`` the screen, or what makes it."""
 
     document: Document
     key: str
-    blocks: Sequence[screen.Block]
+    blocks: Sequence[screen.Block] | Callable[[], Sequence[screen.Block]]
     frame: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def text(view: View, width: int | None) -> Iterator[str]:
     """The screen, coloured for a terminal of ``width`` columns, plain where there is none."""
-    return screen.plain(view.blocks) if width is None else screen.coloured(view.blocks, width)
+    blocks = view.blocks() if callable(view.blocks) else view.blocks
+    return screen.plain(blocks) if width is None else screen.coloured(blocks, width)
 
 
 def as_json(view: View) -> Iterator[str]:
@@ -43,7 +45,7 @@ def as_json(view: View) -> Iterator[str]:
 def _value(value: Any) -> Iterator[str]:
     if isinstance(value, Rows):
         lines: Iterable[str] = (text.rstrip("\n").replace("\n", ",\n  ") for text in value.ndjson())
-    elif isinstance(value, list) and any(isinstance(row, dict) for row in value):
+    elif isinstance(value, Listing) or (isinstance(value, list) and any(isinstance(row, dict) for row in value)):
         lines = (json.dumps(row) for row in value)
     else:
         yield json.dumps(value)

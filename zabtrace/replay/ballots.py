@@ -6,6 +6,7 @@ for itself it is that server's own history end; otherwise it describes the candi
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from zabtrace.protocol.vote import Vote
 from zabtrace.replay.roles import Interval, Stage
 
 _FIELDS = ("sid", "state", "leader", "round", "zxid", "peer_epoch")
+_KEPT = ("server", "at", "interval", "time", "source", "line", "message", *_FIELDS, "my_state", "config_version", "format_version")
+"""Columns of ``Ballots.frame``: of flapping ensembles there are more notifications than anything else."""
 
 
 class Ballot(NamedTuple):
@@ -88,14 +91,16 @@ class Ballots:
 
 def ballots(stage: Stage) -> Ballots:
     """Read all notifications; those that are printed across a change of state belong to the state they name."""
-    seen = stage.events(*NOTIFICATIONS).filter(pl.col("interval").is_not_null())
+    seen = stage.events(*NOTIFICATIONS, only=_KEPT).filter(pl.col("interval").is_not_null()).select(_KEPT)
     seen = seen.with_columns(pl.Series("interval", _placed(stage, seen), dtype=pl.Int64)).with_row_index("row")
     found = Ballots(seen)
     complete = seen.drop_nulls(["sid", "state", "leader", "round", "zxid"])
+    alike: dict[Ballot, Ballot] = {}  # each vote is printed by every server, and again by who is asked
     for server, at, interval, row, sid, state, leader, number, zxid, epoch in complete.select(
         "server", "at", "interval", "row", *_FIELDS
     ).iter_rows():
-        notice = Notice(at, sid, state, Ballot(number, leader, zxid, epoch), row)
+        ballot = Ballot(number, leader, zxid, epoch)
+        notice = Notice(at, sid, sys.intern(state), alike.setdefault(ballot, ballot), row)
         found.heard[interval].append(notice)
         if state == "LOOKING":
             found.received[server, sid].append(notice)

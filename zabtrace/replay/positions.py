@@ -6,6 +6,7 @@ of a kind by an index made once, for replay asks for many kinds and most lines a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -40,8 +41,8 @@ class Lines:
         grouped = known.group_by("kind").agg("row")
         return dict(zip(grouped["kind"], grouped["row"], strict=True))
 
-    def events(self, *kinds: str) -> pl.DataFrame:
-        """``Trace.events`` of these kinds with ``at``, in order per server."""
+    def events(self, *kinds: str, only: Collection[str] | None = None) -> pl.DataFrame:
+        """``Trace.events`` of these kinds with ``at``, in order per server; ``only``: no other fields than these."""
         found = [self._by_kind[kind] for kind in kinds if kind in self._by_kind]
         lines = self.trace.lines[pl.concat(found)] if found else self.trace.lines.clear()
-        return placed(replace(self.trace, lines=lines).events(*kinds))
+        return placed(replace(self.trace, lines=lines).events(*kinds, only=only))

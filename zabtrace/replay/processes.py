@@ -35,7 +35,13 @@ def spans(lines: Lines) -> pl.DataFrame:
     Lines above the first start are a process of their own if anything happened in them, else they belong to it.
     """
     columns = lines.trace.lines.select("server", "source", "order", "line", "time", "kind", "logger")
-    found = placed(columns.filter(pl.col("server").is_not_null()))
+    servers = columns["server"].drop_nulls().unique().sort()
+    return pl.concat([_spans(columns.clear()), *(_spans(columns.filter(pl.col("server") == server)) for server in servers)])
+
+
+def _spans(columns: pl.DataFrame) -> pl.DataFrame:
+    """Of the lines of one server."""
+    found = placed(columns)
     active = pl.any_horizontal(pl.col("kind").str.starts_with(head) for head in _ACTIVE).fill_null(value=False)
     found = found.with_columns(_begins().alias("begins"), active.alias("active"))
     found = found.with_columns(pl.col("begins").cum_sum().over("server").cast(pl.Int64).alias("process"))

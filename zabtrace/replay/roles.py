@@ -6,7 +6,7 @@ followed, and in which epoch, is filled in by ``leaders``; ``table`` writes the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -82,9 +82,9 @@ class Stage:
         rows = [{"server": i.server, "at": i.at, "interval": i.index, "role": i.role} for i in self.intervals]
         return pl.DataFrame(rows, schema={"server": pl.Int64, "at": pl.Int64, "interval": pl.Int64, "role": pl.String})
 
-    def events(self, *kinds: str) -> pl.DataFrame:
-        """Events of these kinds with ``at`` and the number of the ``interval`` in which they were printed."""
-        return self.within(self.lines.events(*kinds).drop("role"))
+    def events(self, *kinds: str, only: Collection[str] | None = None) -> pl.DataFrame:
+        """Events of these kinds with ``at`` and the number of the ``interval`` in which they were printed; ``only``: these fields."""
+        return self.within(self.lines.events(*kinds, only=only).drop("role", strict=False))
 
     def within(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Lines that have ``at``, with the ``interval`` in which they were printed and its ``role``."""
@@ -111,8 +111,12 @@ class Stage:
 
     def rows(self, kinds: Iterable[str], *columns: str) -> list[dict[str, Any]]:
         """``events`` as dictionaries of place, interval and ``columns``, in order per server; what no interval holds is left out."""
-        held = self.events(*kinds).filter(pl.col("interval").is_not_null())
-        return held.select(*_BASE, *columns).to_dicts()
+        return list(self.each(kinds, *columns))
+
+    def each(self, kinds: Iterable[str], *columns: str) -> Iterator[dict[str, Any]]:
+        """``rows``, one at a time."""
+        held = self.events(*kinds, only=columns).filter(pl.col("interval").is_not_null())
+        yield from held.select(*_BASE, *columns).iter_rows(named=True)
 
     def of(self, *roles: str) -> list[Interval]:
         """The intervals of these roles, in order per server."""
