@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import polars as pl
 
@@ -31,6 +31,7 @@ from zabtrace.source import Source
 
 BLOCK = 4 << 20
 """Bytes read at a time: what is made of them stays in the processor's cache."""
+Thing = TypeVar("Thing")
 Span: TypeAlias = tuple[datetime, datetime, datetime]
 
 
@@ -117,7 +118,7 @@ def read_log(
     if layout is not None and layout not in layouts():
         raise UsageError(f"{layout!r} is no layout. Known are: {', '.join(layouts())}.")
     batches = Batches(source, layouts()[layout] if layout else None, pattern, keep)
-    for batch in batches:
+    for batch in ahead(iter(batches)):
         reading.add(batch)
         del batch  # the next one is made before this name is given to it
     return _assembled(source.name, reading, batches.peeler)
@@ -131,7 +132,7 @@ def log_parts(source: Source, log: LogRead, pattern: str | None = None) -> Itera
         told = read_batch(batch)
         return schema.conform(schema.LINES, clock.placed(told.lines()), source=source.name), told.fields()
 
-    return map(part, Batches(source, None, pattern))  # unlike a loop, it holds no batch while the next one is made
+    return map(part, ahead(iter(Batches(source, None, pattern))))  # unlike a loop, it holds no batch while the next one is made
 
 
 @dataclass
@@ -165,13 +166,14 @@ class Batches:
         yield from self.peeler.rest()
 
 
-def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same, the next one made by another thread while one is at work: unfolding takes as long as reading."""
+def ahead(things: Iterator[Thing]) -> Iterator[Thing]:
+    """The same, the next one made by another thread while one is at work: unfolding, cutting and matching take as long as each other."""
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, blocks, None)
-        while (block := coming.result()) is not None:
-            coming = pool.submit(next, blocks, None)
-            yield block
+        coming = pool.submit(next, things, None)
+        while (thing := coming.result()) is not None:
+            coming = pool.submit(next, things, None)
+            held, thing = [thing], None
+            yield held.pop()  # and hold it no longer
 
 
 def _assembled(name: str, reading: _Reading, peeler: Peeler) -> LogRead:
