@@ -77,7 +77,11 @@ class Ballots:
 
     def own(self, interval: Interval) -> list[Ballot]:
         """The votes that a LOOKING server cast, as it printed them itself."""
-        return [n.ballot for n in self.heard.get(interval.index, ()) if n.sender == interval.server and n.state == "LOOKING"]
+        return [n.ballot for n in self.cast(interval)]
+
+    def cast(self, interval: Interval) -> list[Notice]:
+        """The same, with where they stand."""
+        return [n for n in self.heard.get(interval.index, ()) if n.sender == interval.server and n.state == "LOOKING"]
 
     def arrived(self, viewer: int, sender: int, since: int, until: int) -> list[Notice]:
         """What ``viewer`` saw of a LOOKING ``sender`` from ``since`` up to ``until`` (places in the viewer's log)."""

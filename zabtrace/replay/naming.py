@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from zabtrace.evidence.trace import Trace
-from zabtrace.replay.ballots import Ballot, Ballots
+from zabtrace.replay.ballots import Ballot, Ballots, Notice
 from zabtrace.replay.roles import Interval, Stage
 
 _ADDRESSED = ("leader_connected", "leader_disconnected", "observer_observing")
@@ -21,17 +21,46 @@ def named_by_votes(found: Ballots, interval: Interval) -> int | None:
 
 
 def deciding(found: Ballots, interval: Interval) -> Ballot | None:
-    """The vote by which a LOOKING server became what ``interval`` says (FastLeaderElection.lookForLeader)."""
+    """The vote by which a LOOKING server became what ``interval`` says (FastLeaderElection.lookForLeader): what came last decided.
+
+    It joined a leader whose own LEADING it had heard (checkLeader), or settled on the vote that it cast last; an observer casts none,
+    and goes by the best one of the newest round. What followers alone say may be of a leader that is gone.
+    """
     looking = interval.before
     if looking is None or looking.role != "LOOKING":
         return None
-    own = [ballot for ballot in found.own(looking) if ballot.leader != interval.server]
-    led = [n.ballot for n in found.others(looking, "LEADING") if n.sender == n.ballot.leader]
-    if own and (not led or own[-1].leader == led[-1].leader):
-        return own[-1]
-    followed = [n.ballot for n in found.others(looking, "FOLLOWING")]
-    told = led[-1:] or (followed[:1] if len({ballot.leader for ballot in followed}) == 1 else [])
-    return told[0]._replace(peer_epoch=None) if told else None
+    elected, joined = _elected(found, looking), _joined(found, looking)
+    if elected is not None and (joined is None or elected.ballot.leader == joined.ballot.leader or elected.at > joined.at):
+        return elected.ballot
+    told = joined or _followed(found, looking)
+    return told.ballot._replace(peer_epoch=None) if told is not None else None
+
+
+def _elected(found: Ballots, looking: Interval) -> Notice | None:
+    """The vote for another that was its last; where it printed none of its own, the best vote that it heard in the newest round."""
+    own = found.cast(looking)
+    if own:
+        return next((n for n in reversed(own) if n.ballot.leader != looking.server), None)
+    heard = [n for n in found.others(looking, "LOOKING") if n.ballot.leader != looking.server]
+    return max(heard, default=None, key=lambda n: (n.ballot.round, n.ballot.peer_epoch or 0, n.ballot.zxid, n.ballot.leader, n.at))
+
+
+def _joined(found: Ballots, looking: Interval) -> Notice | None:
+    """The last word about a leader that said itself that it leads."""
+    leaders: set[int] = set()
+    last: Notice | None = None
+    for notice in found.others(looking, "FOLLOWING", "LEADING"):
+        if notice.state == "LEADING" and notice.sender == notice.ballot.leader:
+            leaders.add(notice.sender)
+        last = notice if notice.ballot.leader in leaders else last
+    return last
+
+
+def _followed(found: Ballots, looking: Interval) -> Notice | None:
+    """Where nobody else was looking: the leader that all followers name, whose own word is missing."""
+    followed = found.others(looking, "FOLLOWING")
+    alone = not found.others(looking, "LOOKING") and len({n.ballot.leader for n in followed}) == 1
+    return followed[0] if alone else None
 
 
 def winning(found: Ballots, interval: Interval) -> Ballot | None:
