@@ -211,7 +211,7 @@ def _start(servers: Sequence[int], disks: Mapping[int, _Disk], config: Config, c
 def _why(leader: _Disk, eligible: Sequence[_Disk]) -> str:
     others = [d for d in eligible if d.server != leader.server]
     if not others:
-        return f"Server {leader.server} is the only voter that starts."
+        return "No other voter starts."
     best = max(others, key=lambda d: d.vote)
     return (
         f"Server {leader.server} wins by {decided_by(leader.vote, best.vote)}: epoch {leader.vote.peer_epoch}, {text(leader.vote.zxid)} "

@@ -41,6 +41,8 @@ def one_leader(scene: Scene) -> Finding:
     established = scene.history.epochs.filter(pl.col("status") == "established")["epoch"].to_list()
     silent = [str(number) for number in established if number not in per_epoch]
     lacking = f"no log of the leader of epoch {', '.join(silent)} says so: give the servers' text logs." if silent else None
+    if scene.history.alone:
+        return settled(found, _TOLD, "A standalone server has no leader.", None)
     return settled(found, _TOLD, f"Each of the {len(established)} established epochs has one leader.", lacking or _no_epoch(established))
 
 
@@ -179,7 +181,7 @@ def epoch_files(scene: Scene) -> Finding:
         last, current, accepted = disk["last_zxid"], disk["current_epoch"], disk["accepted_epoch"]
         files = scene.history.trace.epoch_files.filter((pl.col("server") == server) & (pl.col("copy") == 0) & pl.col("epoch").is_not_null())
         places = {row["name"]: row for row in files.iter_rows(named=True)}
-        if current is None or accepted is None:
+        if (current is None or accepted is None) and not scene.history.alone:
             absent.append(server)
         if current is not None and last is not None and epoch(last) > current:
             told = f"server {server}: currentEpoch is {current}, its last zxid {text(last)} is of epoch {epoch(last)}"

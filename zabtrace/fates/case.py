@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -61,12 +61,12 @@ def build_case(history: History, since: int | None = None) -> Case:
         read,
         foreseen,
         matches(history.trace),
-        foreseen.complete and _contiguous(chain, history.trace.folded, epochs),
+        foreseen.complete and _contiguous(chain, history.trace.folded) and (bool(epochs) or history.alone),
     )
     return replace(case, proofs=(*answers(case.answered), *case.proofs))
 
 
-def _contiguous(chains: pl.DataFrame, folded: pl.DataFrame, epochs: Sequence[int]) -> bool:
+def _contiguous(chains: pl.DataFrame, folded: pl.DataFrame) -> bool:
     """Do the records of all logs together, from the first one known, have every counter of every epoch? ``folded``: Trace.folded."""
     counters = (
         chains.select("zxid")
@@ -77,9 +77,4 @@ def _contiguous(chains: pl.DataFrame, folded: pl.DataFrame, epochs: Sequence[int
         .sort("epoch")
     )
     rows = list(counters.iter_rows(named=True))
-    return (
-        bool(rows)
-        and all(r["top"] - r["low"] + 1 == r["n"] for r in rows)
-        and all(counter(r["low"]) == 1 for r in rows[1:])
-        and bool(epochs)
-    )
+    return bool(rows) and all(r["top"] - r["low"] + 1 == r["n"] for r in rows) and all(counter(r["low"]) == 1 for r in rows[1:])

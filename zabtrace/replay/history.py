@@ -44,6 +44,11 @@ class History:
     terms: Terms | None = None
     """What the frames were written from: intervals, votes and terms, for those who look closer. Null where only frames are at hand."""
 
+    @property
+    def alone(self) -> bool:
+        """Is all of it of one standalone server? It has no epochs, no leader and no epoch files (ZooKeeperServerMain)."""
+        return bool(self.configs) and self.trace.members.is_empty()
+
     def config_at(self, zxid: int | None = None) -> Config:
         """The configuration in force at ``zxid``, or the newest one."""
         in_force = [c for c in self.configs if c.zxid is None or zxid is None or c.zxid <= zxid]
