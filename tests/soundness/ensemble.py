@@ -519,10 +519,21 @@ class Ensemble:
         """The disk of a stopped server is lost: empty, or put back from an earlier copy."""
         server = self.servers[sid]
         # a copy of the same epoch cannot be told from a follower that lagged: back-ups are older
-        older = [moment[sid] for moment in self.earlier if (moment[sid].current or 0) < (server.disk.current or 0)]
+        older = [m[sid] for m in self.earlier if sid in m and (m[sid].current or 0) < (server.disk.current or 0)]
         stored = server.disk.config, server.disk.seen
         server.disk = self.rng.choice(older).copied() if older and self.rng.random() < 0.4 else Disk()
         server.disk.config, server.disk.seen = stored  # zoo.cfg lies elsewhere
+        self.losses += 1
+        self.young.clear()
+
+    def replace(self, out: int, new: int) -> None:
+        """A voter is taken out of the static configuration of everybody, and a new server is put in its place; all of them stop for it."""
+        for sid in self.servers:
+            self.crash(sid)
+        self.servers[new] = Server(new, self.servers.pop(out).version)
+        self.lines[new] = []
+        config = self.configs[0]
+        self.configs[0] = replace(config, voters=config.voters - {out} | {new})
         self.losses += 1
         self.young.clear()
 

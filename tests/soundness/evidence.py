@@ -6,11 +6,18 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+import polars as pl
 
 from tests.soundness.ensemble import Ensemble
 from tests.soundness.server import Disk
 from zabtrace import schema
+from zabtrace.evidence.copies import OLDER, older
 from zabtrace.evidence.trace import Trace
+
+if TYPE_CHECKING:
+    from zabtrace.evidence.copies import State
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -35,6 +42,10 @@ class Shown:
     """Are there log files?"""
     clocks: bool = True
     """Do the lines have a time?"""
+    times: int | None = None
+    """Seed by which the one copy of each disk is of this moment or that."""
+    twice: int | None = None
+    """Seed by which servers have a second copy, from an earlier moment, and only their contents can put the two in order."""
 
 
 def hidings(e: Ensemble, rng: random.Random) -> list[Shown]:
@@ -61,18 +72,33 @@ def hidings(e: Ensemble, rng: random.Random) -> list[Shown]:
         Shown("snapshots only", every, every if rng.random() < 0.5 else none, records=False, clients=rng.random() < 0.5),
         Shown("no clocks", every, every, clocks=False, clients=False),
         Shown("earlier copies", some, none, earlier=True, clients=rng.random() < 0.5),
+        Shown("copied at different times", every, none, times=rng.randrange(1 << 30), clients=rng.random() < 0.5),
+        Shown(
+            "copies without an order",
+            every,
+            every if rng.random() < 0.3 else none,
+            twice=rng.randrange(1 << 30),
+            clients=rng.random() < 0.5,
+        ),
     ]
 
 
 def trace(e: Ensemble, shown: Shown) -> Trace:
     """The tables. Records, snapshots and lines carry made-up places that are consistent with each other."""
     tables = _Tables(e, shown)
+    times, twice = random.Random(shown.times), random.Random(shown.twice)
     for sid in sorted(shown.disks):
         newest = e.young.get(sid, e.servers[sid].disk) if shown.young else e.servers[sid].disk
+        if shown.times is not None:
+            newest = times.choice([*(moment[sid] for moment in e.earlier if sid in moment), newest])
+        if shown.twice is not None and (held := [moment[sid] for moment in e.earlier if sid in moment]) and twice.random() < 0.7:
+            tables.two(sid, newest, twice.choice(held))
+            continue
         tables.disk(sid, 0, newest, f"server-{sid}")
         if shown.earlier:
             for copy, (number, moment) in enumerate(reversed(list(enumerate(e.earlier))), 1):
-                tables.disk(sid, copy, moment[sid], f"before:{number}/server-{sid}")
+                if sid in moment:
+                    tables.disk(sid, copy, moment[sid], f"before:{number}/server-{sid}")
     for sid in sorted(shown.texts):
         tables.text(sid)
     if shown.clients:
@@ -82,6 +108,18 @@ def trace(e: Ensemble, shown: Shown) -> Trace:
         tables.files = [f for f in tables.files if f["source"] != gone]
         tables.txns = [t for t in tables.txns if t["source"] != gone]
     return tables.trace()
+
+
+class Contents:
+    """What evidence.copies asks of a saved state, told by a disk of the model."""
+
+    def __init__(self, disk: Disk) -> None:
+        records = [t for f in disk.files for t in f.records]
+        self.epochs = (disk.accepted, disk.current)
+        self.records = pl.DataFrame(records, schema={"zxid": pl.Int64, "payload_hash": pl.UInt64}, orient="row").unique()
+        self.snapshots = {snap.zxid for snap in disk.snaps}
+        self.top = max([*(t.zxid for t in records), *self.snapshots], default=None)
+        self.files = {f"log.{f.name:x}": (f.records[-1].zxid, f.ending) for f in disk.files if f.records}
 
 
 class _Tables:
@@ -94,6 +132,7 @@ class _Tables:
         self.lines: list[dict[str, object]] = []
         self.fields: dict[str, list[dict[str, object]]] = {}
         self.ops: list[dict[str, object]] = []
+        self.unordered: list[int] = []
 
     def disk(self, sid: int, copy: int, disk: Disk, root: str) -> None:
         folder = f"{root}/data/version-2"
@@ -118,6 +157,14 @@ class _Tables:
         for name, value in (("currentEpoch", disk.current), ("acceptedEpoch", disk.accepted)):
             if value is not None:
                 self.epochs.append({"server": sid, "copy": copy, "source": f"{folder}/{name}", "name": name, "epoch": value})
+
+    def two(self, sid: int, newest: Disk, earlier: Disk) -> None:
+        """Two copies of a server, in the order that their contents prove, if they prove one (evidence.copies)."""
+        found = older(cast("State", Contents(newest)), cast("State", Contents(earlier)))
+        if found is None:
+            self.unordered.append(sid)
+        for copy, (root, disk) in enumerate([("late", newest), ("early", earlier)][:: -1 if found == OLDER else 1]):
+            self.disk(sid, copy, disk, f"{root}/server-{sid}")
 
     def text(self, sid: int) -> None:
         source = f"server-{sid}/zookeeper.log"
@@ -167,6 +214,7 @@ class _Tables:
             epoch_files=schema.frame(schema.EPOCH_FILES, self.epochs),
             members=schema.frame(schema.MEMBERS, members),
             client_ops=schema.frame(schema.CLIENT_OPS, self.ops),
+            unordered=tuple(self.unordered),
         )
 
 

@@ -213,6 +213,14 @@ def _lose(e: Ensemble) -> None:
     e.start(sid)
 
 
+def _replace(e: Ensemble) -> None:
+    """Everybody stops, and another server with an empty disk stands in for a voter in the static configuration: as if a disk were lost."""
+    if e.losses or e.reconfigures or e.configs[0].groups:
+        return
+    out = e.rng.choice(sorted(e.config.voters))
+    e.replace(out, max(e.lines) + 1)
+
+
 def _betray(e: Ensemble) -> None:
     """Acknowledged writes of a quorum are lost: the others meet a holder whose disk was wiped."""
     leader = e.leading
@@ -279,6 +287,6 @@ def _nothing(e: Ensemble) -> None:
 
 
 UPSETS: tuple[Callable[[Ensemble], None], ...] = (
-    _crash_leader, _crash_leader, _crash_one, _crash_all, _pause, _starve, _starve, _step_down, _snapshot, _snapshot, _lose, _betray, _betray,  # noqa: E501
+    _crash_leader, _crash_leader, _crash_one, _crash_all, _pause, _starve, _starve, _step_down, _snapshot, _snapshot, _lose, _replace, _betray, _betray,  # noqa: E501
     _storm, _copy, _copy, _rejoin, _rejoin, _nothing,
 )  # fmt: skip

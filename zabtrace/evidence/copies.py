@@ -173,7 +173,7 @@ def _by_epochs(a: State, b: State) -> int | None:
 def _by_history(a: State, b: State) -> int | None:
     """In one epoch a history is only extended, or cut by a truncation, which leaves a file that ends with its last record."""
     start = max((state.records["zxid"].sort()[0] for state in (a, b) if state.records.height), default=None)
-    mine, theirs = (_beyond(a, b, start), _beyond(b, a, start))
+    mine, theirs = (0, 0) if start is None else (_beyond(a, b, start), _beyond(b, a, start))
     if mine and theirs:
         return None
     if not mine and not theirs:
@@ -204,7 +204,7 @@ def _sign(x: int | None, y: int | None) -> int:
     return SAME if x is None or y is None else (x > y) - (x < y)
 
 
-def _beyond(state: State, other: State, start: int | None) -> int:
+def _beyond(state: State, other: State, start: int) -> int:
     """How many records from ``start`` on ``state`` has and ``other`` lacks."""
     later = state.records.filter(pl.col("zxid") >= start)
     return later.join(other.records, on=["zxid", "payload_hash"], how="anti", nulls_equal=True).height

@@ -7,15 +7,20 @@ where the writes are labelled.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
+from zabtrace.evidence.arguments import BEFORE
 from zabtrace.fates.words import said
 from zabtrace.protocol.quorum import Config
 from zabtrace.replay.history import History
 from zabtrace.zxid import counter_of, epoch, epoch_of, text
+
+NEWEST = ""
+"""The moment of the newest copies."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +63,23 @@ def quorum_of_disks(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
     Any later leader needs a quorum of ACKEPOCHs, which meets the holders; waitForEpochAck and the vote order then force its
     history to contain what they hold (Leader.waitForEpochAck; FastLeaderElection.totalOrderPredicate). An epoch that they had already
     left behind may have been established without it, and a stale disk have brought it back since: of that C1 says nothing.
+
+    The newest copies count as one moment as long as no later epoch is known than the holders': one that was established has a quorum
+    that left theirs, so that one of them was copied before (and has been cut since) or put back, while another one may have read the write
+    from its socket only after that.
     """
-    for holders in _moments(history, chains):
+    newest = history.epochs.filter(pl.col("status") == "established").get_column("epoch").max()
+    for moment, holders in _moments(history, chains).items():
         ends = sorted({h.last for h in holders}, reverse=True)
         for z in ends:
             mine = [h for h in holders if h.last >= z and epoch(h.last) == epoch(z)]
+            top = max(h.current_epoch for h in mine)
+            if moment == NEWEST and isinstance(newest, int) and newest > top:
+                continue
             if _decided(mine, holders, _configs_from(history, z)):
                 servers = ", ".join(str(h.server) for h in mine)
                 says = f"the histories of servers {servers}, a quorum, reach {text(z)}"
-                yield Proof("C1", z, says, mine[0].source, offset=0, moment=max(h.current_epoch for h in mine))
+                yield Proof("C1", z, says, mine[0].source, offset=0, moment=top)
                 break
 
 
@@ -90,8 +103,12 @@ def _configs_from(history: History, zxid: int) -> list[Config]:
     return [history.config_at(zxid), *(c for c in history.configs if c.zxid is not None and c.zxid > zxid)]
 
 
-def _moments(history: History, chains: pl.DataFrame) -> Iterator[list[Holder]]:
-    """Disks of one moment: the newest copies, and each folder given with --before. Copies of unproved order belong to none."""
+def _moments(history: History, chains: pl.DataFrame) -> dict[str, list[Holder]]:
+    """Disks of one moment: the newest copies, and what one --before gave, unless that holds a server twice.
+
+    Copies of unproved order belong to none, and of earlier ones that only their contents put in order nobody says that they are of one
+    time.
+    """
     files = history.trace.epoch_files.filter(pl.col("name") == "currentEpoch").select("server", "copy", "source")
     holes = chains.filter(pl.col("step").is_in(["hole", "back"])).select("server", "copy", hole=epoch_of("zxid")).unique()
     disks = history.disks.filter(pl.col("last_zxid").is_not_null() & ~pl.col("server").is_in(list(history.trace.unordered))).join(
@@ -99,17 +116,20 @@ def _moments(history: History, chains: pl.DataFrame) -> Iterator[list[Holder]]:
     )
     broken = set(holes.iter_rows())
     moments: dict[str, list[Holder]] = {}
+    seen: Counter[tuple[str, int]] = Counter()
     for row in disks.iter_rows(named=True):
+        source = row["source"] or row["base_source"] or ""
+        moment = NEWEST if row["copy"] == 0 else source.split("/", 1)[0]
+        seen[moment, row["server"]] += 1
         if (row["server"], row["copy"], epoch(row["last_zxid"])) in broken:
             continue
         alone = history.config_at(row["last_zxid"]).voters == {row["server"]}
         if row["current_epoch"] is None and not alone:
             continue
-        source = row["source"] or row["base_source"] or ""
-        moment = "" if row["copy"] == 0 else source.split("/", 1)[0]
         settled = (row["accepted_epoch"] or 0) <= (row["current_epoch"] or 0)
         moments.setdefault(moment, []).append(Holder(row["server"], row["current_epoch"] or 0, row["last_zxid"], source, settled))
-    yield from moments.values()
+    mixed = {moment for (moment, _), times in seen.items() if times > 1}
+    return {m: held for m, held in moments.items() if m == NEWEST or (m.startswith(f"{BEFORE}:") and m not in mixed)}
 
 
 def observers(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
