@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from lark.exceptions import UnexpectedInput
 from record_bytes import values
 
 from zabtrace.grammar import jute
+from zabtrace.grammar import kept as keeping
 from zabtrace.records import columns, frames, opcodes, reference
 from zabtrace.records.columns import Column, Cursor, Items, Slices
 
@@ -123,3 +126,47 @@ def _types(record: jute.Record, prefix: str = "") -> dict[str, jute.Type]:
     for field in record.fields:
         found |= _types(field.type, f"{prefix}{field.name}.") if isinstance(field.type, jute.Record) else {prefix + field.name: field.type}
     return found
+
+
+# ---------------------------------------------------------------- what is kept between runs
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for what is kept, which may be written."""
+    monkeypatch.setattr(keeping, "FOLDER", tmp_path / "cache")
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    return tmp_path / "cache"
+
+
+def test_what_lark_said_of_our_own_file_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = jute.records.__wrapped__()
+    monkeypatch.setattr(jute, "_parser", lambda: pytest.fail("Lark was asked again"))
+    assert first == jute.records.__wrapped__() == RECORDS
+    monkeypatch.undo()
+    assert jute.parse(jute.notation("records.jute")) == RECORDS
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", '{"of": "b", "made": 1}', '{"made": 1}', "\ud800"])
+def test_only_what_was_made_of_the_same_texts_is_taken(folder: Path, text: str) -> None:
+    folder.mkdir()
+    (folder / "x.json").write_bytes(text.encode(errors="surrogatepass"))
+    assert keeping.kept("x", "a", lambda: [2]) == [2]
+    assert keeping.kept("x", "a", lambda: [3]) == [2]
+    assert keeping.kept("x", "a changed", lambda: [3]) == [3]
+    assert [path.name for path in folder.iterdir()] == ["x.json"]
+
+
+def test_nothing_is_kept_where_nothing_may_be_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.write_text("a file, no folder")
+    assert keeping.kept("x", "a", lambda: 1) == 1
+    folder.unlink()
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert keeping.kept("x", "a", lambda: 2) == 2
+    assert not folder.exists()
+
+
+def test_texts_outlive_the_buffer() -> None:
+    written = bytearray(b"a path of more than twelve bytes, short")
+    buffer = np.frombuffer(written, dtype=np.uint8)
+    found = columns.texts(buffer, Slices(np.array([0, 34, 0]), np.array([32, 5, -1])))
+    written[:] = bytes(len(written))
+    assert found.to_list() == ["a path of more than twelve bytes", "short", None]

@@ -1,7 +1,8 @@
 """Jute's record notation (``grammars/jute.lark``): the shapes of ZooKeeper's binary records.
 
 Strategy: a record is a tuple of fields; a type is the name of a primitive, a ``Vector``, or another ``Record``. References to
-other records are resolved while reading, so that a record must stand below those it uses, as in ZooKeeper's own file.
+other records are resolved while reading, so that a record must stand below those it uses, as in ZooKeeper's own file. What Lark
+says of our own file is kept between runs (``kept``): nearly every command needs it, and Lark takes longer than a small log.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zabtrace.errors import ZabtraceError
+from zabtrace.grammar.kept import kept
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -56,19 +58,14 @@ def parse(text: str) -> dict[str, Record]:
     >>> parse("module m { class Id { ustring scheme; } }")["Id"].fields
     (Field(name='scheme', type='ustring'),)
     """
-    known: dict[str, Record] = {}
-    modules: Any = _parser().parse(text)
-    for module in modules.children:
-        for block in module.children[1:]:
-            name, *fields = block.children
-            known[str(name)] = Record(str(name), tuple(_field(field, known) for field in fields))
-    return known
+    return _records(_classes(text))
 
 
 @cache
 def records() -> Mapping[str, Record]:
     """ZooKeeper's records: ``grammars/records.jute``."""
-    return parse(notation("records.jute"))
+    text = notation("records.jute")
+    return _records(kept("records", f"{notation('jute.lark')}{text}", lambda: _classes(text)))
 
 
 def notation(name: str) -> str:
@@ -76,6 +73,7 @@ def notation(name: str) -> str:
     return (files("zabtrace.grammars") / name).read_text(encoding="utf-8")
 
 
+# ---------------------------------------------------------------- text to lists
 @cache
 def _parser() -> Lark:
     from lark import Lark
@@ -83,16 +81,34 @@ def _parser() -> Lark:
     return Lark(notation("jute.lark"), parser="lalr", maybe_placeholders=False)
 
 
-def _field(tree: Any, known: Mapping[str, Record]) -> Field:
-    kind, name = tree.children
-    return Field(str(name), _type(kind, known))
+def _classes(text: str) -> list[Any]:
+    """The classes as JSON has them: name, and of each field its type (in a list: a vector of it), name and line."""
+    modules: Any = _parser().parse(text)
+    blocks = [block.children for module in modules.children for block in module.children[1:]]
+    return [[str(name), [_listed(*field.children) for field in fields]] for name, *fields in blocks]
 
 
-def _type(written: Any, known: Mapping[str, Record]) -> Type:
+def _listed(kind: Any, name: Any) -> list[Any]:
+    return [_written(kind), str(name), name.line]
+
+
+def _written(kind: Any) -> Any:
     """A token, or the tree of a vector."""
-    if not isinstance(written, str):
-        return Vector(_type(written.children[0], known))
-    return str(written) if written in PRIMITIVES else _above(written, known, getattr(written, "line", 0))
+    return str(kind) if isinstance(kind, str) else [_written(kind.children[0])]
+
+
+# ---------------------------------------------------------------- lists to records
+def _records(classes: list[Any]) -> dict[str, Record]:
+    known: dict[str, Record] = {}
+    for name, fields in classes:
+        known[name] = Record(name, tuple(Field(called, _type(kind, known, line)) for kind, called, line in fields))
+    return known
+
+
+def _type(written: Any, known: Mapping[str, Record], line: int) -> Type:
+    if isinstance(written, list):
+        return Vector(_type(written[0], known, line))
+    return str(written) if written in PRIMITIVES else _above(written, known, line)
 
 
 def _above(written: str, known: Mapping[str, Record], line: int) -> Record:

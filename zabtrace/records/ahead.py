@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -16,14 +15,9 @@ THREADS = 2
 
 def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """``work`` of every item, in order, at most THREADS items ahead of what is used; raises what ``work`` raises."""
-    coming = iter(items)
-    known = list(islice(coming, 2))
-    if len(known) < 2:
-        yield from map(work, known)
-        return
     begun: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(THREADS) as pool:
-        for item in chain(known, coming):
+        for item in items:
             begun.append(pool.submit(work, item))
             if len(begun) > THREADS:
                 yield begun.popleft().result()

@@ -65,9 +65,10 @@ def decode(buffer: Bytes, types: npt.NDArray[Any], at: Ints, end: Ints) -> Decod
 
 
 def _by_op(types: npt.NDArray[Any]) -> Iterator[tuple[Op, Ints]]:
-    for code in pl.Series(types).unique().sort():
-        if code in opcodes.BY_CODE:
-            yield opcodes.BY_CODE[code], np.flatnonzero(types == code)
+    for code, op in opcodes.BY_CODE.items():
+        rows = np.flatnonzero(types == code)
+        if rows.size:
+            yield op, rows
 
 
 # ---------------------------------------------------------------- reading

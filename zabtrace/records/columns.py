@@ -7,7 +7,7 @@ record whose bytes end too early, or whose lengths are negative, leaves the row'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias, TypeVar
@@ -225,37 +225,50 @@ def gather(buffer: Bytes, at: Ints, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return every(buffer, kind)[at].astype(kind.newbyteorder("="))
 
 
-def distinct_bytes(buffer: Bytes, slices: Slices) -> tuple[list[bytes], Ints]:
-    """The distinct contents of the slices, none of them null, and which of them each slice has."""
-    import pyarrow as pa
+def taken_over(array: Any) -> pl.Series:
+    """An Arrow array as a series, without a copy.
 
-    coded = _views(buffer, slices).cast(pa.large_binary()).dictionary_encode()
-    return coded.dictionary.to_pylist(), coded.indices.to_numpy()
+    ``pl.from_arrow`` imports all of pyarrow.compute first, which takes longer than most logs do.
+    """
+    return pl.Series(_Exported(array))
+
+
+@dataclass(frozen=True)
+class _Exported:
+    """An Arrow array that shows nothing but Arrow's own interface to other libraries."""
+
+    array: Any
+
+    def __arrow_c_array__(self, schema: Any = None) -> Any:
+        return self.array.__arrow_c_array__(schema)
+
+
+def each_distinct(buffer: Bytes, slices: Slices, what: Callable[[bytes], str | None]) -> pl.Series:
+    """``what`` is made of the bytes in each slice, null for length -1; few of them differ."""
+    raw = taken_over(_views(buffer, slices))
+    distinct = raw.drop_nulls().unique()
+    made = pl.Series([what(content) for content in distinct], dtype=pl.String)
+    return raw.replace_strict(distinct, made, default=None, return_dtype=pl.String)
 
 
 def texts(buffer: Bytes, slices: Slices) -> pl.Series:
     """The strings of each slice, null for length -1; bytes that are not UTF-8 are decoded as ``reference.text`` does."""
-    return pl.Series(pl.from_arrow(_strings(buffer, slices)))
+    raw = taken_over(_views(buffer, slices))
+    try:
+        return raw.cast(pl.String) + ""  # which gives them memory of their own: the file may be closed, or change
+    except pl.exceptions.PolarsError:
+        return pl.Series([None if value is None else reference.text(value) for value in raw], dtype=pl.String)
 
 
 def lists_of_texts(buffer: Bytes, counts: Ints, slices: Slices) -> pl.Series:
     """Lists of so many strings each, null for -1; the slices are the strings of all of them, one list after the other."""
     import pyarrow as pa
 
-    ends = pa.array(np.concatenate([[0], np.cumsum(np.maximum(counts, 0))]))
-    lists = pa.LargeListArray.from_arrays(ends, _strings(buffer, slices), mask=pa.array(counts < 0))
-    return pl.Series(pl.from_arrow(lists))
-
-
-def _strings(buffer: Bytes, slices: Slices) -> Any:
-    """The slices as an Arrow array of their own memory."""
-    import pyarrow as pa
-
-    views = _views(buffer, slices)
-    try:
-        return views.cast(pa.large_string())
-    except pa.ArrowInvalid:
-        return pa.array([None if value is None else reference.text(value) for value in views.to_pylist()], pa.large_string())
+    strings = texts(buffer, slices).to_arrow()
+    ends = np.concatenate([[0], np.cumsum(np.maximum(counts, 0))])
+    valid = np.packbits(counts >= 0, bitorder="little")
+    buffers = [pa.py_buffer(valid), pa.py_buffer(ends)]
+    return taken_over(pa.Array.from_buffers(pa.large_list(strings.type), counts.size, buffers, children=[strings]))
 
 
 def _views(buffer: Bytes, slices: Slices) -> Any:
@@ -296,10 +309,8 @@ def masked(columns: Mapping[str, tuple[npt.NDArray[Any], Flags]]) -> list[pl.Ser
     """Integers or flags as series of these names, null where they are not valid."""
     import pyarrow as pa
 
-    if not columns:
-        return []
-    arrays = [pa.Array.from_buffers(*_buffers(values, valid)) for values, valid in columns.values()]
-    return pl.DataFrame(pl.from_arrow(pa.RecordBatch.from_arrays(arrays, names=list(columns)))).get_columns()
+    made = {name: pa.Array.from_buffers(*_buffers(values, valid)) for name, (values, valid) in columns.items()}
+    return [taken_over(array).alias(name) for name, array in made.items()]
 
 
 def _buffers(values: npt.NDArray[Any], valid: Flags) -> tuple[Any, int, list[Any]]:

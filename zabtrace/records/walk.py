@@ -27,6 +27,8 @@ ZXID_AT = RECORD_FRAME + 12
 """Where a record's zxid lies: behind its frame, session and cxid."""
 SEGMENT = 32 << 20
 """Bytes of a chain that are followed and checked at a time."""
+FIRST_SEGMENT = 12 << 20
+"""So many at first: what was found is decoded while the chain is followed on."""
 SEARCH_BLOCK, LARGEST_BLOCK = 1 << 12, 1 << 20
 MOST_BREAKS = 10_000
 
@@ -115,7 +117,7 @@ def _run(data: memoryview, at: int, last: int) -> Iterator[tuple[Records, int]]:
     at the end of a segment wait for what follows them.
     """
     buffer = np.frombuffer(data, dtype=np.uint8)
-    chain, end, size = links(buffer), len(data) - RECORD_AROUND, SEGMENT
+    chain, end, size = links(buffer), len(data) - RECORD_AROUND, min(FIRST_SEGMENT, SEGMENT)
     while at < end:
         limit = min(at + size, end)
         offset, stop = lanes.follow(chain, at, limit)
