@@ -24,6 +24,8 @@ DOCUMENTS = {
     "check": [["check"]],
     "incidents": [["incidents"]],
 }
+RUNS = {"simulate": ["1:1:8", "2:1:8", "4:1:7", "--voters", "5"]}
+"""Documents of no evidence: the command's own arguments."""
 LINES = {"txns": ["txns"], "tree-snapshots": ["tree", "--snapshots"], "salvage": ["salvage"]}
 SMALLEST = {
     "verify": {"format": 2},
@@ -37,6 +39,7 @@ SMALLEST = {
     "txns": {"zxid": 17},
     "tree-snapshots": {"path": "a"},
     "salvage": {"content": "some"},
+    "simulate": {"rounds": [{"round": 1, "votes": [{"server": 1, "voted_for": "1", "because": "zxid"}]}]},
 }
 """For each schema what must not pass."""
 
@@ -71,7 +74,7 @@ def document(capsys, samples: Path, sample: str, command: list[str], form: str) 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_schemas_are_sound_and_all_are_tested(name):
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
-    assert name in {*DOCUMENTS, *LINES}
+    assert name in {*DOCUMENTS, *LINES, *RUNS}
     assert name in SMALLEST
     assert f"[{name}.json]({name}.json)" in (ROOT / "docs" / "schemas" / "README.md").read_text()
 
@@ -91,11 +94,33 @@ def test_real_lines_are_as_published(capsys, samples, sample, name):
         validator(name).validate(row)
 
 
+def of_a_run(capsys, *arguments: str) -> Any:
+    assert cli.run(["simulate", *arguments, "--format", "json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_simulated_documents_are_as_published(capsys, tmp_path):
+    """An election by numbers; a run with synchronizations of every kind, an observer, a truncation, a mutation."""
+    validator("simulate").validate(of_a_run(capsys, *RUNS["simulate"]))
+    scenario = tmp_path / "run.scenario"
+    scenario.write_text(
+        "version 3.8.0\nservers 1 2 3\nobservers 4\ndisk 3 epoch 1 zxid 1/9\ndisk 1 epoch 2 zxid 1/7\ndisk 2 epoch 2 zxid 1/7\n"
+        "start 1 2 4\nrest\nstart 3\nrest\nwrite 3\nrest\nmutate a dropped vote\n"
+    )
+    told = of_a_run(capsys, str(scenario), "-o", str(tmp_path / "left"))
+    validator("simulate").validate(told)
+    assert told["mutations"]
+    assert told["truncations"]
+
+
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_what_is_wrong_does_not_pass(capsys, samples, name):
-    command = DOCUMENTS[name][0] if name in DOCUMENTS else LINES[name]
-    out = document(capsys, samples, SAMPLES[0], command, "json" if name in DOCUMENTS else "ndjson")
-    good = json.loads(out if name in DOCUMENTS else out.splitlines()[0])
+    if name in RUNS:
+        good = of_a_run(capsys, *RUNS[name])
+    else:
+        command = DOCUMENTS[name][0] if name in DOCUMENTS else LINES[name]
+        out = document(capsys, samples, SAMPLES[0], command, "json" if name in DOCUMENTS else "ndjson")
+        good = json.loads(out if name in DOCUMENTS else out.splitlines()[0])
     assert validator(name).is_valid(good)
     assert not validator(name).is_valid({**good, **SMALLEST[name]})
     for key in SCHEMAS[name]["required"]:
