@@ -177,14 +177,18 @@ def test_neighbours_of_one_fate_are_told_once():
             "why": "w",
             "settled_by": None,
             "rule": "N1",
-            "evidence": [{"source": "log.1", "offset": n * 10, "says": "r"}, line],
+            "evidence": [{"source": "log.1", "offset": n * 10, "says": "r"}, line, *answered],
         }
-        for n, fate in enumerate(["lost", "lost", "truncated"])
+        for n, (fate, answered) in enumerate([("lost", []), ("lost", [{"source": "c.jsonl", "line": 7, "says": "a"}]), ("truncated", [])])
     ]
     first, second = grids.alike(writes)
-    assert [row["own"] for row in first["rows"]] == [[0], [10]]
-    assert [item["source"] for item in first["evidence"]] == ["log.1", "a.log"]
+    assert [[(item["source"], item.get("offset"), item.get("line")) for item in row["own"]] for row in first["rows"]] == [
+        [("log.1", 0, None)], [("log.1", 10, None), ("c.jsonl", None, 7)]
+    ]  # fmt: skip
+    assert first["evidence"] == [line]
+    assert [item["source"] for item in first["each"]] == ["log.1", "c.jsonl"]
     assert second["evidence"] == writes[2]["evidence"]
+    assert second["rows"][0]["own"] == []
 
 
 def test_what_happened_is_told_by_time_and_what_has_no_time_last():

@@ -151,18 +151,26 @@ def filled(name: str, listed: list[Row]) -> list[tuple[str, str]]:
 
 
 def alike(writes: Iterable[Row]) -> list[Row]:
-    """Neighbouring writes of one fate, told once: their common sentence and evidence; ``own`` is each one's byte in its log."""
+    """Neighbouring writes of one fate and one sentence, told once.
+
+    ``rows``: each with its ``own`` evidence, its record and its client's answer for instance; ``evidence``: what all of them rest on;
+    ``each``: where the own evidence lies, in a sentence per file.
+    """
     groups: list[Row] = []
-    for _, members in groupby(writes, key=_sameness):
+    for _, members in groupby(writes, key=lambda write: [write[key] for key in ("fate", "committed", *ONCE)]):
         listed = list(members)
         shared = [item for item in listed[0]["evidence"] if all(item in row["evidence"] for row in listed)]
-        own = [[item for item in row["evidence"] if item not in shared] for row in listed]
-        sources = dict.fromkeys(item["source"] for items in own for item in items)
-        told = [{"source": source, "says": "the record of each of these writes, at its byte"} for source in sources]
-        placed = [{**row, "own": [item["offset"] for item in items]} for row, items in zip(listed, own, strict=True)]
-        groups.append({**{key: listed[0][key] for key in ONCE}, "rows": placed, "evidence": [*told, *shared]})
+        placed = [{**row, "own": [item for item in row["evidence"] if item not in shared]} for row in listed]
+        each = [item for row in placed for item in row["own"]]
+        groups.append({**{key: listed[0][key] for key in ONCE}, "rows": placed, "evidence": shared, "each": _each(each)})
     return groups
 
 
-def _sameness(write: Row) -> tuple[Any, ...]:
-    return (*(write[key] for key in ("fate", "committed", *ONCE)), [item for item in write["evidence"] if "offset" not in item])
+def _each(own: list[Row]) -> list[Row]:
+    """Per file what it holds of each write."""
+    told = []
+    for source in dict.fromkeys(item["source"] for item in own):
+        lines = sorted({item["line"] for item in own if item["source"] == source and item.get("line") is not None})
+        says = f"of these writes: lines {wording.listed(lines)}" if lines else "the record of each of these writes, at its byte"
+        told.append({"source": source, "says": says})
+    return told

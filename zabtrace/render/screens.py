@@ -31,7 +31,7 @@ def _writes(rows: list[dict[str, Any]]) -> list[tuple[list[dict[str, Any]], list
     for group in grids.alike(rows):
         told = [f"{group['why']} (rule {group['rule']})" if group["rule"] else group["why"] or ""]
         told += [f"What would settle it: {group['settled_by']}"] if group["settled_by"] else []
-        told += [f"{wording.place(item)}: {item.get('says') or ''}" for item in group["evidence"]]
+        told += [f"{wording.place(item)}: {item.get('says') or ''}" for item in (*group["each"], *group["evidence"])]
         groups.append((group["rows"], told))
     return groups
 

@@ -7,7 +7,7 @@ each. A place that is not among the first MOST says so with its command only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,16 @@ NEIGHBOURS = 800
 LENGTH = 400
 LINE = re.compile(r"(.*):(\d+)", re.DOTALL)
 RECORD = re.compile(r"(.*) at byte (\d+)", re.DOTALL)
+ROWS = {
+    "txns": ("offset", ("zxid", "time", "session", "cxid", "op", "path", "data_len")),
+    "client_ops": ("line", ("client", "op", "path", "start", "end", "outcome", "error", "zxid")),
+    "settings": ("line", ("key", "value")),
+    "members": ("line", ("sid", "role", "host", "quorum_port", "election_port")),
+    "facts": ("line", ("key", "value")),
+    "epoch_files": (None, ("name", "epoch")),
+    "snapshots": (None, ("zxid", "valid", "reason", "nodes", "sessions", "max_zxid", "last_zxid")),
+}
+"""Tables of the Trace beside lines of logs: what a place in them is counted in (None: a whole file), and what is shown of a row."""
 
 
 @dataclass
@@ -51,7 +61,7 @@ class Ledger:
         """``places``: written place -> lines ``[number, text, cited]`` and ``command``; ``evidence`` for commands about a zxid."""
         kept = [place for place in self.places if place][:MOST]
         sources = {wording.plain(name): name for name in history.trace.sources["source"].drop_nulls()}
-        told = {**_log_lines(history, kept, sources), **_records(history, kept, sources)}
+        told = {**_rows(history, kept, sources), **_log_lines(history, kept, sources)}
         return {"evidence": wish.command, "places": {place: _shown(place, told.get(place, []), sources, wish) for place in kept}}
 
 
@@ -64,7 +74,8 @@ def _parsed(pattern: re.Pattern[str], places: list[str], sources: Mapping[str, s
 def _log_lines(history: History, places: list[str], sources: Mapping[str, str]) -> dict[str, list[list[Any]]]:
     wanted = _parsed(LINE, places, sources, "cited")
     columns = ["source", "line", "time", "level", "thread", "logger", "message"]
-    lines = history.trace.lines.select(columns).join(wanted.select("source").unique(), on="source", how="semi").with_row_index("at")
+    logs = [one.lines.select(columns) for one in (history.trace, history.trace.audit) if one is not None]
+    lines = pl.concat(logs).join(wanted.select("source").unique(), on="source", how="semi").with_row_index("at")
     hits = lines.select("source", "line", "at").join(wanted, left_on=["source", "line"], right_on=["source", "cited"])
     around = (-1, 0, 1) if wanted.height <= NEIGHBOURS else (0,)
     near = pl.concat([hits.with_columns((pl.col("at").cast(pl.Int64) + step).alias("at"), near=pl.lit(step)) for step in around])
@@ -80,15 +91,21 @@ def _text(row: Mapping[str, Any]) -> str:
     return wording.plain(" ".join(filter(None, parts)) + f": {row['message'] or ''}")[:LENGTH]
 
 
-def _records(history: History, places: list[str], sources: Mapping[str, str]) -> dict[str, list[list[Any]]]:
-    wanted = _parsed(RECORD, places, sources, "offset")
-    columns = ["source", "offset", "zxid", "time", "session", "cxid", "op", "path", "data_len"]
-    found = history.trace.txns.select(columns).join(wanted, on=["source", "offset"])
-    return {row["place"]: [[row["offset"], _record(row), True]] for row in wording.rows(found, wording.Names())}
+def _rows(history: History, places: list[str], sources: Mapping[str, str]) -> dict[str, list[list[Any]]]:
+    """What stands at places that are no lines of logs."""
+    lines, offsets = _parsed(LINE, places, sources, "line"), _parsed(RECORD, places, sources, "offset")
+    told: dict[str, list[list[Any]]] = {}
+    for name, (unit, columns) in ROWS.items():
+        wanted = lines if unit == "line" else offsets if unit else offsets.filter(pl.col("offset") == 0).drop("offset")
+        chosen = getattr(history.trace, name).select("source", *filter(None, [unit]), *columns)
+        found = chosen.join(wanted, on=["source", *filter(None, [unit])], maintain_order="left")
+        for row in wording.rows(found, wording.Names()):
+            told.setdefault(row["place"], []).append([row[unit] if unit else 0, _row(row, columns), True])
+    return told
 
 
-def _record(row: Mapping[str, Any]) -> str:
-    words = (f"{key} {row[key]}" for key in ("zxid", "time", "session", "cxid", "op", "path", "data_len") if row[key] is not None)
+def _row(row: Mapping[str, Any], columns: Sequence[str]) -> str:
+    words = (f"{key} {row[key]}" for key in columns if row[key] is not None)
     return wording.plain(", ".join(words))[:LENGTH]
 
 
@@ -98,11 +115,18 @@ def _shown(place: str, told: list[list[Any]], sources: Mapping[str, str], wish: 
 
 def _commands(place: str, told: list[list[Any]], sources: Mapping[str, str], wish: Wish) -> Iterator[str]:
     """Commands that print what stands there, the best first."""
-    if line := LINE.fullmatch(place):
-        if file := wish.locate(sources.get(line[1], line[1])):
+    line, record = LINE.fullmatch(place), RECORD.fullmatch(place)
+    written = line[1] if line else record[1] if record else place
+    source = sources.get(written, written)
+    if line:
+        if file := wish.locate(source):
             first = max(int(line[2]) - 2, 1)
             yield f"sed -n '{first},{int(line[2]) + 2}p' {file}"
         if told and (time := re.match(r"\S+Z", next(text for _, text, cited in told if cited))):
             yield f"zabtrace events {wish.command} --from {time[0]} --to {time[0]}"
+    elif source.rpartition("/")[2].startswith("snapshot."):
+        yield f"zabtrace tree {wish.command} --snapshots"
     elif told and (number := re.search(r"zxid (0x[0-9a-f]+)", told[0][1])):
         yield f"zabtrace txns {wish.command} --from {zxid.text(zxid.parse(number[1]))} --to {number[1]}"
+    elif told and (file := wish.locate(source)):
+        yield f"cat {file}"

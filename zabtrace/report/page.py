@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -73,7 +73,7 @@ def html(content: Content) -> str:
             bound=BOUND,
             columns=grids.COLUMNS,
             told=grids.TOLD,
-            brief=[*(column for column in grids.COLUMNS["writes"] if column[1] not in grids.TOLD["writes"]), ("record at byte", "own")],
+            brief=[*(column for column in grids.COLUMNS["writes"] if column[1] not in grids.TOLD["writes"]), ("own evidence", "own")],
             **content.rows,
         )
     )
@@ -102,6 +102,7 @@ def environment(ledger: Ledger) -> Environment:
     made.filters["alike"] = units
     made.filters["filled"] = lambda rows, name: grids.filled(name, rows)
     made.filters["place"] = ledger.cite
+    made.filters["brief"] = brief
     made.filters["cited"] = ledger.cited
     made.filters["span"] = lambda zxids: wording.span([int(written, 16) for written in zxids])
     made.filters["rows"] = lambda document_rows, name: grids.rows(name, document_rows)
@@ -112,6 +113,11 @@ def short(value: Any) -> str:
     """Any value as one line of text; of one that would fill screens, such as a path of a megabyte, the beginning and its length."""
     text = wording.listed(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+
+
+def brief(item: Mapping[str, Any]) -> str:
+    """A place without its file, where that stands beside it."""
+    return f"line {item['line']}" if item.get("line") is not None else f"byte {item.get('offset') or 0}"
 
 
 def units(writes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,0 +1,56 @@
+"""The ledger: whatever place a page cites, the panel shows what stands there and a command that prints it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import incident
+import pytest
+
+from zabtrace import schema
+from zabtrace.report.content import Wish
+from zabtrace.report.ledger import Ledger
+
+CLIENT = {
+    "source": "history.jsonl",
+    "line": 7,
+    "client": "c1",
+    "op": "create",
+    "path": "/a<b>\x1b",
+    "outcome": "acknowledged",
+    "zxid": 0x100000007,
+}
+ACKNOWLEDGED = "client c1, op create, path /a<b>\\x1b, outcome acknowledged, zxid 0x100000007"
+EPOCH = {"source": "server-1/currentEpoch", "server": 1, "copy": 0, "name": "currentEpoch", "epoch": 4}
+SNAPSHOT = {"source": "server-1/snapshot.5", "server": 1, "copy": 0, "zxid": 5, "valid": False, "reason": "cut off"}
+SETTING = {"source": "server-1/zoo.cfg", "line": 3, "server": 1, "key": "syncLimit", "value": "5"}
+WISH = Wish(command="incident/", locate=lambda source: f"/evidence/{source}")
+
+
+@pytest.mark.parametrize(
+    ("place", "number", "words", "command"),
+    [
+        ("history.jsonl:7", 7, ACKNOWLEDGED, "sed -n '5,9p' /evidence/history.jsonl"),
+        ("server-1/currentEpoch at byte 0", 0, "name currentEpoch, epoch 4", "cat /evidence/server-1/currentEpoch"),
+        ("server-1/snapshot.5 at byte 0", 0, "zxid 0x5, valid False, reason cut off", "zabtrace tree incident/ --snapshots"),
+        ("server-1/zoo.cfg:3", 3, "key syncLimit, value 5", "sed -n '1,5p' /evidence/server-1/zoo.cfg"),
+    ],
+)  # fmt: skip
+def test_places_that_are_no_lines_of_logs_show_their_row(place: str, number: int, words: str, command: str) -> None:
+    history = incident.history()
+    trace = replace(
+        history.trace,
+        client_ops=schema.frame(schema.CLIENT_OPS, [CLIENT]),
+        epoch_files=schema.frame(schema.EPOCH_FILES, [EPOCH]),
+        snapshots=schema.frame(schema.SNAPSHOTS, [SNAPSHOT]),
+        settings=schema.frame(schema.SETTINGS, [SETTING]),
+    )
+    ledger = Ledger()
+    ledger.cited(place)
+    assert ledger.lines(replace(history, trace=trace), WISH)["places"][place] == {"lines": [[number, words, True]], "command": command}
+
+
+def test_a_place_of_which_nothing_was_read_says_so() -> None:
+    ledger = Ledger()
+    ledger.cited("gone.log:3")
+    assert ledger.lines(incident.history(), Wish())["places"] == {"gone.log:3": {"lines": [], "command": None}}
