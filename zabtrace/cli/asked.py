@@ -54,15 +54,16 @@ class Asked:
         if not self.quiet:
             sys.stderr.write(f"zabtrace: {text}\n")
 
-    def trace(self, *, lines: bool = True, fold: Sequence[int] | None = None) -> Trace:
+    def trace(self, *, lines: bool = True, fold: Sequence[int] | None = None, routine: bool = True) -> Trace:
         """Read the evidence; without ``lines`` logs are only counted. Raises NoEvidenceError where nothing readable was named.
 
-        With ``fold``, the zxids that are asked for, a long history is folded.
+        With ``fold``, the zxids that are asked for, a long history is folded; without ``routine`` the lines of routine traffic (requests,
+        sessions, client connections) are only counted.
         """
         from zabtrace.evidence import gather
 
         with self.step("reading the evidence"):
-            return gather(self.evidence, self.before, self.clients, self.timezone, self.log_pattern, lines, fold)
+            return gather(self.evidence, self.before, self.clients, self.timezone, self.log_pattern, lines, fold, routine)
 
     def lines(self) -> tuple[Trace, Iterator[Trace]]:
         """The servers, and the lines of their logs, part by part. Raises NoEvidenceError where nothing readable was named."""
@@ -71,17 +72,19 @@ class Asked:
         with self.step("reading the evidence"):
             return evidence.lines(self.evidence, self.before, self.timezone, self.log_pattern)
 
-    def history(self, fold: Sequence[int] | None = None, *, drawn: bool = False) -> History:
+    def history(self, fold: Sequence[int] | None = None, *, drawn: bool = False, routine: bool = True) -> History:
         """Read the evidence and replay it; of a folded history that is ``drawn`` enough stays for that."""
         from zabtrace.replay import replay
 
-        trace = self.trace(fold=fold)
+        trace = self.trace(fold=fold, routine=routine)
         if drawn and trace.long is not None:
             trace = trace.long.detailed(trace)
         with self.step("replaying"):
             return replay(trace)
 
-    def judged(self, since: str | None = None, fold: Sequence[int] | None = None, *, drawn: bool = False) -> tuple[History, Judgement]:
+    def judged(
+        self, since: str | None = None, fold: Sequence[int] | None = None, *, drawn: bool = False, routine: bool = True
+    ) -> tuple[History, Judgement]:
         """Read, replay and judge; ``since`` (time, zxid or epoch) is where judging begins.
 
         With ``fold``, the zxids that are asked for, a long history is folded; what did not survive is told one by one all the same.
@@ -93,7 +96,7 @@ class Asked:
         at = point(since) if since else None
         if at and fold is not None:
             fold = None if at.time else (*fold, at.low)  # a time may be that of any record
-        history = self.history(fold, drawn=drawn)
+        history = self.history(fold, drawn=drawn, routine=routine)
         with self.step("judging every write"):
             return settled(history, judge(history, since=first_zxid_from(at, history.trace.txns) if at else None))
 

@@ -24,11 +24,12 @@ def gather(
     log_pattern: str | None = None,
     lines: bool = True,
     fold: Sequence[int] | None = None,
+    routine: bool = True,
 ) -> Trace:
     """Read all evidence into a Trace; see ``gathering.gather``."""
     from zabtrace.evidence import gathering
 
-    return gathering.gather(arguments, before, clients, timezone, log_pattern, lines, fold)
+    return gathering.gather(arguments, before, clients, timezone, log_pattern, lines, fold, routine)
 
 
 def znodes(arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = ()) -> pl.DataFrame:

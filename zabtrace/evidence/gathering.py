@@ -40,19 +40,20 @@ def gather(
     log_pattern: str | None = None,
     lines: bool = True,
     fold: Sequence[int] | None = None,
+    routine: bool = True,
 ) -> Trace:
     """Read all evidence.
 
     ``arguments`` and ``before`` are paths as on the command line (``before``: oldest first), ``clients`` client histories,
     ``timezone`` entries ``[NAME=]ZONE``, ``log_pattern`` a conversion pattern that some logs follow. Without ``lines`` text logs are
-    only counted. With ``fold``, the zxids that are asked for, a long history is folded (``folding``). Raises NoEvidenceError where
-    nothing readable is there, UsageError for a wrong zone or pattern.
+    only counted, without ``routine`` their lines of routine traffic are. With ``fold``, the zxids that are asked for, a long history
+    is folded (``folding``). Raises NoEvidenceError where nothing readable is there, UsageError for a wrong zone or pattern.
     """
-    entries, servers = _read(arguments, before, clients, zones.parse(timezone, log_pattern, lines))
+    entries, servers = _read(arguments, before, clients, zones.parse(timezone, log_pattern, lines, routine))
     folding = fold is not None and long.worth_folding(entries) and not any(entry.kind == kinds.TXN_DUMP for entry in entries)
     (read_outlines if folding else read_data)(entries)
     dumped.read(entries)
-    audits.read(entries, keep=lines)
+    audits.read(entries, keep=lines and routine)
     unordered = number_copies(entries)
     _require_evidence(entries)
     logs = _ordered_logs(entries)

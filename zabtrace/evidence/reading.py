@@ -120,7 +120,7 @@ def _read_log(entry: Entry, zones: Zones) -> None:
     from zabtrace.logs import read_log
 
     entry.zone = zones.of(entry)
-    entry.log = read_log(entry.source, entry.zone, pattern=zones.pattern, keep=zones.keep)
+    entry.log = read_log(entry.source, entry.zone, pattern=zones.pattern, keep=zones.keep, routine=zones.routine)
     entry.notes.extend(note for note in entry.log.remarks if note not in entry.notes)
     entry.said = one_sid(entry.log.sids)
     entry.version = entry.log.version

@@ -20,6 +20,8 @@ class Zones:
     """A conversion pattern that some logs follow (``--log-pattern``)."""
     keep: bool = True
     """Are the lines wanted, or only what is counted?"""
+    routine: bool = True
+    """Are those of routine traffic wanted too (``kinds.ROUTINE`` of the grammar)?"""
 
     def of(self, entry: Entry) -> str | None:
         """The zone of one log."""
@@ -28,7 +30,7 @@ class Zones:
         return next((self.named[name] for name in known if name is not None and name in self.named), self.default)
 
 
-def parse(options: Sequence[str], pattern: str | None = None, keep: bool = True) -> Zones:
+def parse(options: Sequence[str], pattern: str | None = None, keep: bool = True, routine: bool = True) -> Zones:
     """Read the options. Raises UsageError for a zone that is none, or a wrong pattern."""
     if pattern is not None:
         from zabtrace.logs import check_pattern
@@ -42,7 +44,7 @@ def parse(options: Sequence[str], pattern: str | None = None, keep: bool = True)
             named[name] = zone
         else:
             default = zone
-    return Zones(default, named, pattern, keep)
+    return Zones(default, named, pattern, keep, routine)
 
 
 def check_names(zones: Zones, entries: Sequence[Entry]) -> None:

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,7 +21,7 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.grammar import notation
 from zabtrace.grammar.decode import decoded
-from zabtrace.grammar.kinds import SPLITS
+from zabtrace.grammar.kinds import SPLITS, kinds_of
 from zabtrace.grammar.notation import Shape
 
 HEAD = 12
@@ -68,6 +68,11 @@ class Messages:
         self._ordered: dict[tuple[str | None, str | None], list[Shape]] = {}
         self._heads: dict[tuple[str | None, str | None], defaultdict[str, list[int]]] = {}
         self._candidates: dict[tuple[str | None, str | None, str], tuple[Shape, ...]] = {}
+
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """Every kind that a message may be."""
+        return frozenset(kind for shape in self.grammar.shapes for kind in kinds_of(shape.kind))
 
     def knows(self, logger: str) -> bool:
         """Is there a rule for the class?"""

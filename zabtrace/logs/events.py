@@ -6,7 +6,7 @@ Strategy: distinct rests and distinct traces are matched once; what was found is
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import polars as pl
 from zabtrace.grammar.messages import Events, merged, messages, numbered
 from zabtrace.logs.counts import Counts, Ints
 from zabtrace.logs.identity import TELLING
-from zabtrace.logs.records import NO_TRACE, Batch, Part
+from zabtrace.logs.records import NO_TRACE, Batch, Part, rows_of
 from zabtrace.logs.stamps import NO_TIME
 from zabtrace.logs.text import Places
 
@@ -53,6 +53,19 @@ class Told:
         read = self.rests["head"].is_not_null().to_numpy()
         heads = self.rests["head"].drop_nulls().to_numpy()
         return np.bincount(heads, figures[read], self.heads.height).astype(np.int64)
+
+    def of_kinds(self, wanted: Collection[str]) -> Told:
+        """The same with no more records than those of these kinds (or whose trace is), and those that begin and end what is left out.
+
+        Those tell when the records beside were printed; for stamps without a date also those around a step back are there.
+        """
+        known = self.rests["kind"].is_in(list(wanted)).fill_null(False).to_numpy()[self.rows.code]
+        traced = np.append(self.told.kinds.is_in(list(wanted)).fill_null(False).to_numpy(), False)
+        kept = known | traced[np.minimum(self.rows.trace, len(traced) - 1)]
+        ends = np.diff(kept.astype(np.int8), prepend=not kept[:1].any(), append=not kept[-1:].any()) != 0
+        back = np.diff(self.rows.time, prepend=self.rows.time[:1], append=self.rows.time[-1:]) < 0
+        edges = ends | back
+        return replace(self, rows=rows_of(self.rows, kept | edges[:-1] | edges[1:]))
 
     def lines(self) -> pl.DataFrame:
         """One row per record: line, local time, texts, trace, continued, and the texts that tell who printed it."""
@@ -91,13 +104,13 @@ class Told:
         return said
 
 
-def read_batch(batch: Batch) -> Told:
-    """Match the distinct texts of a batch, and count its records."""
+def read_batch(batch: Batch, wanted: Collection[str] | None = None) -> Told:
+    """Match the distinct texts of a batch, and count its records; fields are read of the ``wanted`` kinds (None: of all)."""
     rows = _joined(batch.parts if batch.keep else [])
     batch.count()
     batch.counts.grow(batch.rests.texts.count)
     heads, rests = batch.rests.heads.table(), batch.rests.read()
-    said = _said(heads, rests, None if batch.keep else TELLING)
+    said = _said(heads, rests, TELLING if not batch.keep else None if wanted is None else {*wanted, *TELLING})
     traces = batch.others.all() if batch.keep else pl.Series([], dtype=pl.String)
     return Told(rests.with_columns(said.kinds), heads, batch.counts, said, rows, traces, _told(traces, rows))
 

@@ -7,7 +7,7 @@ Strategy: blocks of lines are peeled (``wrappers``), cut into records (``records
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,8 +17,9 @@ import polars as pl
 
 from zabtrace import schema
 from zabtrace.errors import UsageError
+from zabtrace.grammar.kinds import ROUTINE
 from zabtrace.grammar.layouts import Layout, layouts
-from zabtrace.grammar.messages import merged
+from zabtrace.grammar.messages import merged, messages
 from zabtrace.logs import account, identity
 from zabtrace.logs.events import read_batch
 from zabtrace.logs.layout import SAMPLE, find_layout
@@ -84,11 +85,13 @@ class _Reading:
     oddities: list[Oddity] = field(default_factory=list)
     origins: set[str] = field(default_factory=set)
     spans: list[tuple[int, int, int]] = field(default_factory=list)
+    wanted: Collection[str] | None = None
+    """Kinds whose records are kept; None: all records."""
     undated: bool = False
 
     def add(self, batch: Batch) -> None:
         """Match what the batch holds."""
-        told = read_batch(batch)
+        told = read_batch(batch, self.wanted)
         self.account.lines += batch.lines
         self.account.add(told, batch.foreign, batch.spoiled)
         self.sids += identity.sids(told)
@@ -100,21 +103,30 @@ class _Reading:
         self.undated |= batch.undated
         self.clock.learn(told, batch.gaps)
         if batch.keep:
-            self.frames.append(told.lines())
+            told = told if self.wanted is None else told.of_kinds(self.wanted)
+            held = _copied if self.wanted is not None else pl.DataFrame.clone
+            self.frames.append(held(told.lines()))
             for kind, frame in told.fields().items():
-                self.fields[kind].append(frame)
+                self.fields[kind].append(held(frame))
+
+
+def _copied(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with texts of its own, where few are held: they point into the text of all of a batch."""
+    return frame.with_columns(pl.Series(c.name, pl.from_arrow(c.to_arrow(compat_level=pl.CompatLevel.oldest()))) for c in frame
+                              if c.dtype == pl.String)  # fmt: skip
 
 
 def read_log(
-    source: Source, zone: str | None = None, layout: str | None = None, *, pattern: str | None = None, keep: bool = True
-) -> LogRead:
+    source: Source, zone: str | None = None, layout: str | None = None, *, pattern: str | None = None, keep: bool = True,
+    routine: bool = True,
+) -> LogRead:  # fmt: skip
     """Read a text log; ``zone`` is the IANA zone of its stamps (default: what the log says of itself, else UTC).
 
     ``layout`` forces a layout of layouts.lark, ``pattern`` is a conversion pattern of log4j or logback. Without ``keep`` there are
-    no lines and no fields. Raises UsageError for an unknown layout or zone, or a wrong pattern. Broken content raises nothing: it is
-    counted, and a row of ``damage``.
+    no lines and no fields, without ``routine`` none of routine traffic (``kinds.ROUTINE``) and of unknown kinds. Raises UsageError
+    for an unknown layout or zone, or a wrong pattern. Broken content raises nothing: it is counted, and a row of ``damage``.
     """
-    reading = _Reading(Clock(zone))
+    reading = _Reading(Clock(zone), wanted=None if routine or not keep else messages().kinds - ROUTINE)
     if layout is not None and layout not in layouts():
         raise UsageError(f"{layout!r} is no layout. Known are: {', '.join(layouts())}.")
     batches = Batches(source, layouts()[layout] if layout else None, pattern, keep)

@@ -184,13 +184,13 @@ class Batch:
             return new
         part = self.parts[-1]
         code, _ = new.rests.add_texts(pl.Series([self._last_rest]))
-        held = _rows(part, slice(-1, None))
+        held = rows_of(part, slice(-1, None))
         trace = held.trace
         if trace[0] != NO_TRACE:
             trace = new.others.add(pl.Series([self.others.all()[int(trace[0])]]))[0].copy()
         new.parts.append(replace(held, code=code, trace=trace))
         new.rows, new._last_rest = 1, self._last_rest
-        self.parts[-1] = _rows(part, slice(None, -1))
+        self.parts[-1] = rows_of(part, slice(None, -1))
         return new
 
 
@@ -202,10 +202,16 @@ def _printers(block: Block) -> list[npt.NDArray[np.bool_] | None]:
     return [block.origins.eq_missing(pl.Series([name], dtype=pl.String)).to_numpy() for name in names]
 
 
-def _rows(part: Part, chosen: slice) -> Part:
+def rows_of(part: Part, chosen: slice | npt.NDArray[np.bool_]) -> Part:
     """Some rows of a part."""
-    kept: dict[str, Any] = {name: None if (column := getattr(part, name)) is None else column[chosen] for name in Part.__dataclass_fields__}
+    kept: dict[str, Any] = {
+        name: None if (column := getattr(part, name)) is None else _chosen(column, chosen) for name in Part.__dataclass_fields__
+    }
     return Part(**kept)
+
+
+def _chosen(column: Any, chosen: slice | npt.NDArray[np.bool_]) -> Any:
+    return column.filter(pl.Series(chosen)) if isinstance(column, pl.Series) and not isinstance(chosen, slice) else column[chosen]
 
 
 def _attach(part: Part, owners: Places, codes: Codes, weights: Places) -> None:
