@@ -9,6 +9,7 @@ import polars as pl
 
 from zabtrace.fates.case import Case
 from zabtrace.fates.judgement import counted, told_apart
+from zabtrace.replay.numbering import not_rising
 from zabtrace.zxid import epoch_of, make, text
 
 DISCARDED = ("truncated", "shadowed", "pending")
@@ -73,7 +74,19 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
                     else ""
                 )
             )
+    yield from _numbered_twice(case)
     yield from _bare(case)
+
+
+def _numbered_twice(case: Case) -> Iterator[str]:
+    """Epochs that began a second time, as the logs of those who served in both tell it."""
+    terms = case.history.terms
+    pairs = [] if terms is None else [(terms.of[old.index], terms.of[new.index]) for old, new in not_rising(terms)]
+    for number, leader, before in dict.fromkeys((two.epoch, two.leader, one.leader) for one, two in pairs):
+        yield (
+            f"Epoch {number} of leader {leader} came after an epoch of leader {before} that was not smaller: a quorum had lost its "
+            "acceptedEpoch (disks wiped or put back to an older state), and what was committed before may be gone."
+        )
 
 
 def _bare(case: Case) -> Iterator[str]:

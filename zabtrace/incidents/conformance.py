@@ -19,7 +19,8 @@ from zabtrace.incidents.syncing import sync_modes
 from zabtrace.protocol.election import FINALIZE_WAIT_MS, LOOKING
 from zabtrace.protocol.quorum import Config
 from zabtrace.protocol.vote import wins
-from zabtrace.replay.ballots import Ballot, Notice
+from zabtrace.replay.ballots import Ballot, Notice, first_vote
+from zabtrace.replay.numbering import at_least, not_rising
 from zabtrace.replay.roles import Interval
 from zabtrace.replay.terms import Term
 
@@ -231,23 +232,38 @@ def leaders_have_quorums(scene: Scene) -> Iterator[Finding]:
 
 def epochs_rise(scene: Scene) -> Iterator[Finding]:
     """Each new leader's epoch is larger than every epoch that it, or one of its followers, was in or voted with before."""
-    last: dict[int, Term] = {}
+    for pair in not_rising(scene.terms):
+        before, term = (scene.terms.of[interval.index] for interval in pair)
+        why = (
+            f"Server {pair[0].server} was in epoch {at_least(before)} of leader {before.leader}, and later in epoch {term.epoch} of "
+            f"leader {term.leader}: a new leader's epoch is larger than every one before, unless a quorum lost its acceptedEpoch "
+            "(disks wiped or put back to an older state)."
+        )
+        places = (_quorum_line(scene, one) or _began(own) for one, own in zip((before, term), pair, strict=True))
+        yield Finding("an epoch that is not larger", why, tuple(places))
+
+
+def disks_keep_their_epoch(scene: Scene) -> Iterator[Finding]:
+    """A server that has served in an epoch has written it to currentEpoch, and votes with no smaller one (QuorumPeer.setCurrentEpoch)."""
+    served: dict[int, tuple[int, Interval]] = {}
     for interval in scene.stage.intervals:
         term = scene.terms.of.get(interval.index)
-        if term is None or term.epoch is None or not _served(term) or (interval.learns and interval.served_at is None):
-            continue
-        before = last.get(interval.server)
-        if before is not None and before is not term and before.epoch is not None and before.epoch >= term.epoch:
+        told = interval.uptodate_at is not None or (interval.role == "LEADING" and interval.served_at is not None)
+        if term is not None and told:
+            served[interval.server] = at_least(term), interval
+        vote = first_vote(scene.terms.ballots, interval) if interval.role == "LOOKING" else None
+        epoch, before = served.get(interval.server, (0, interval))
+        if vote is not None and vote.peer_epoch < epoch:
             why = (
-                f"Server {interval.server} was in epoch {before.epoch} of leader {before.leader}, and later in epoch {term.epoch} of "
-                f"leader {term.leader}: a new leader's epoch is larger than every one before."
+                f"Server {interval.server} was in epoch {epoch}, and later voted with epoch {vote.peer_epoch} and {zxid.text(vote.zxid)}: "
+                "its data were wiped or put back to an older state. What it had acknowledged is left on other disks only."
             )
-            yield Finding("an epoch that is not larger", why, tuple(_quorum_line(scene, one) for one in (before, term)))
-        last[interval.server] = term
+            yield Finding("a disk that went back", why, (_began(before), _began(interval)))
+            del served[interval.server]
 
 
-def _served(term: Term) -> bool:
-    return term.interval is not None and term.interval.role == "LEADING" and term.interval.served_at is not None
+def _began(interval: Interval) -> Evidence:
+    return {"source": interval.source, "line": interval.line}
 
 
 def _quorum_line(scene: Scene, term: Term) -> Evidence:
@@ -259,4 +275,4 @@ ElectionRule = Callable[[Scene, Interval, Sequence[Notice]], Iterator[Finding]]
 ELECTION_RULES: tuple[ElectionRule, ...] = (votes_rise, votes_are_heard, decisions_have_quorums, winners_are_best)
 """What is said of one server's election, where one of them names what is wrong."""
 Rule = Callable[[Scene], Iterator[Finding]]
-RULES: tuple[Rule, ...] = (elections, tallies_decide, leaders_have_quorums, epochs_rise, sync_modes)
+RULES: tuple[Rule, ...] = (elections, tallies_decide, leaders_have_quorums, epochs_rise, disks_keep_their_epoch, sync_modes)

@@ -94,7 +94,9 @@ def syncs(document: Document) -> list[Block]:
 
 def predict(document: Document) -> list[Block]:
     """Every possible start, then the disk to rebuild from."""
-    blocks: list[Block] = _none(document["starts"], "No start can be predicted: no server's disk was read, or nothing names the voters: give zoo.cfg.")
+    blocks: list[Block] = _none(
+        document["starts"], "No start can be predicted: no server's disk was read, or nothing names the voters: give zoo.cfg."
+    )
     for start in document["starts"]:
         leader = "nobody leads" if start["leader"] is None else f"server {start['leader']} leads"
         blocks.append(Sentence(f"Servers {wording.listed(start['servers'])}: {leader}. {start['why']}", "bold"))

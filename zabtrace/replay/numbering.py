@@ -7,6 +7,7 @@ logged once they were up to date, the epoch in later votes or in their currentEp
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from zabtrace import zxid
 from zabtrace.replay.ballots import Ballots, first_vote
@@ -35,6 +36,43 @@ def number(stage: Stage, result: Terms) -> None:
             interval.epoch = term.epoch if interval.served_at is not None else None
         if term.interval is not None:
             term.interval.epoch = term.epoch if term.interval.epoch is None and term.interval.role != "LEADING" else term.interval.epoch
+
+
+def not_rising(result: Terms) -> Iterator[tuple[Interval, Interval]]:
+    """Two intervals in which one server served, one after the other, where the epoch of the second is not larger.
+
+    A quorum that synchronized had accepted the epoch (Learner.registerWithLeader writes acceptedEpoch first), so its number comes again
+    only after acceptedEpoch was lost on a quorum: disks wiped or put back. A learner may have come again to one leader whose log is
+    missing: of the same leader both terms must be in its own log.
+    """
+    last: dict[int, Interval] = {}
+    for interval in result.stage.intervals:
+        term = result.of.get(interval.index)
+        if term is None or interval.served_at is None:
+            continue
+        earlier = last.get(interval.server)
+        before = None if earlier is None else result.of[earlier.index]
+        if (
+            earlier is not None
+            and before is not None
+            and term.epoch is not None
+            and at_least(before) >= term.epoch
+            and _apart(before, term)
+        ):
+            yield earlier, interval
+        last[interval.server] = interval
+
+
+def at_least(term: Term) -> int:
+    """The smallest epoch that a term in which somebody served can have had: above that of its vote (Leader.getEpochToPropose)."""
+    voted = None if term.ballot is None else term.ballot.peer_epoch
+    return term.epoch if term.epoch is not None else 1 if voted is None else voted + 1
+
+
+def _apart(one: Term, other: Term) -> bool:
+    """Are they two leaderships for sure?"""
+    told = all(t.interval is not None and t.interval.role == "LEADING" and t.interval.served_at is not None for t in (one, other))
+    return one is not other and (one.leader != other.leader or told)
 
 
 def _announced(found: Ballots, term: Term) -> set[int]:

@@ -1,0 +1,65 @@
+"""Disks that were wiped or put back, seen in text logs alone: an epoch that comes again, and a server that votes below what it was in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from check_disks import TREE, records
+from election_lines import CONFIG, Log, saved
+
+from zabtrace.evidence import gather
+from zabtrace.fates import judge
+from zabtrace.incidents import incidents
+from zabtrace.replay import replay
+
+WIPED = (0, 0, 1)
+"""Epoch and zxid of the votes in the second election, and the epoch then established."""
+KEPT = (1, 0x100000004, 2)
+
+
+def two_lives(folder: Path, epoch: int, zxid: int, established: int) -> Path:
+    """Servers 1 and 2 follow 3 in epoch 1; all processes end, and 1 and 2 elect 2. Of server 3 nothing was collected."""
+    logs = [Log(1), Log(2)]
+    for log in logs:
+        log.starts(0)
+        log.looks(10, 0)
+        for sid in (1, 2, 3):
+            log.hears(20, sid, sid, 1, 0, 0)
+        for sid in (1, 2, 3):
+            log.hears(30, sid, 3, 1, 0, 0)
+        log.follows(300, 3, 0)
+        log.starts(5000)
+        log.looks(5010, zxid)
+        for sid in (1, 2):
+            log.hears(5020, sid, sid, 1, epoch, zxid)
+        for sid in (1, 2):
+            log.hears(5030, sid, 2, 1, epoch, zxid)
+    logs[0].follows(5300, 2, zxid)
+    logs[1].leads(5300, established, [1], zxid, zxid)
+    saved(folder, logs, CONFIG + "server.3=127.0.0.3:2888:3888\n")
+    zxids = [n for e in range(1, established + 1) for n in range((e << 32) + 1, (e << 32) + 5)]
+    for log in logs:
+        data = folder / f"server-{log.sid}" / "data" / "version-2"
+        data.mkdir(parents=True)
+        (data / "snapshot.0").write_bytes(TREE)
+        (data / f"log.{zxids[0]:x}").write_bytes(records(zxids))
+        for name in ("currentEpoch", "acceptedEpoch"):
+            (data / name).write_text(str(established))
+    return folder
+
+
+@pytest.mark.parametrize(("votes", "verdict"), [(WIPED, "undecided"), (KEPT, "nothing_lost")])
+def test_an_epoch_that_comes_again_is_no_good_news(tmp_path: Path, votes: tuple[int, int, int], verdict: str) -> None:
+    """What the first epoch 1 committed may be gone, and no disk that was read would show it."""
+    found = judge(replay(gather([str(two_lives(tmp_path, *votes))])))
+    assert found.verdict == verdict
+    assert any("after an epoch of leader 3" in reason for reason in found.reasons) == (votes is WIPED)
+
+
+def test_a_server_that_votes_below_its_epoch_lost_its_disk(tmp_path: Path) -> None:
+    """Both, each with the line of its service and that of its next election; where they keep their epoch nothing is said."""
+    found = incidents(replay(gather([str(two_lives(tmp_path / "wiped", *WIPED))]))).findings
+    assert sorted(found["what"]) == ["a disk that went back"] * 2 + ["an epoch that is not larger"] * 2
+    assert all(len(shown) == 2 and all(item["source"] and item["line"] for item in shown) for shown in found["evidence"].to_list())
+    assert incidents(replay(gather([str(two_lives(tmp_path / "kept", *KEPT))]))).findings.is_empty()
