@@ -202,7 +202,7 @@ def _best(lines: list[str], score: Callable[[Sequence[str]], int], depth: int) -
         peeler = Peeler([make()])
         inner = [line for line in peeler.bare(lines) if line.strip()]
         found, steps = _best(inner, score, depth - 1)
-        if found > best[0]:
+        if (found, -1 - len(steps)) > (best[0], -len(best[1])):  # of what reads as many, that with fewer steps
             best = (found, [make(), *steps])
     return best
 
