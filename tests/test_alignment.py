@@ -162,6 +162,19 @@ def test_sentences_stand_in_the_order_of_one_clock_and_keep_their_stamps() -> No
     assert {row["time"] for row in story.happened(history, how)} <= stamps
 
 
+def test_a_pause_that_others_noticed_is_drawn_where_it_was() -> None:
+    history, _ = read(DATA / "incidents" / "paused-3.8.0")
+    found = incidents(history).pauses
+    figure = json.loads(charts.figure_json("timeline", history, judge(history), aligning.paused(found, Alignment({3: 5000}))))
+    bar = next(trace for trace in figure["data"] if trace["name"] == "printed nothing: paused")
+    (begin, lasted, lane) = bar["base"][0], bar["x"][0], bar["y"][0]
+    stamps = history.trace.lines.filter(pl.col("server") == 3)["time"].drop_nulls().to_physical().sort()
+    gaps = stamps.diff()
+    longest = gaps.arg_max()
+    assert longest is not None
+    assert (lane, lasted, begin - 5000) == ("server 3", gaps[longest], stamps[longest - 1])
+
+
 def test_page_and_terminal_say_by_how_much() -> None:
     history, how = read(SKEWED)
     (sentence,) = how.said(NAMES)

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from zabtrace.evidence import gather
-from zabtrace.incidents import Incidents, incidents, offsets
+from zabtrace.incidents import Incidents, incidents
 from zabtrace.replay import replay
 
 ROOT = Path(__file__).parent
@@ -48,14 +48,6 @@ def test_intervals_hold_the_true_offsets(folder: Path) -> None:
 @pytest.mark.parametrize("folder", CLOCKS, ids=lambda folder: folder.name)
 def test_clocks_that_stood_still_are_no_finding(folder: Path) -> None:
     assert "a clock was stepped" not in found(folder).findings["what"].to_list()
-
-
-def test_adding_the_offsets_aligns_the_stamps() -> None:
-    folder = ROOT / "data" / "replay" / "skewed-3.9.3"
-    add = offsets(replay(gather([str(folder)])))
-    assert add.keys() == {1, 2, 3}
-    assert abs(add[2] + 8000) < 500  # server 1's clock runs 8 s behind server 2's
-    assert abs(add[3] + 70000) < 500
 
 
 def shifted(source: Path, target: Path, server: int, since: str, seconds: float) -> Path:

@@ -517,6 +517,13 @@ LOSSES = _columns(
     ("cause", TEXT, "probable cause, null: no cause visible"),
     ("evidence", EVIDENCE, "where it is shown, the server's own line first"),
 )
+PAUSES = _columns(
+    ("server", INT, "who printed nothing, and only then saw that others had given it up"),
+    ("start", TIME, "last line before, by its own clock"),
+    ("end", TIME, "first line after"),
+    ("source", TEXT, "file of that"),
+    ("line", INT, "line, from 1"),
+)
 CLOCKS = _columns(
     ("server", INT, "one server"),
     ("against", INT, "the other"),

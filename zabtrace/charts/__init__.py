@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import plotly.graph_objects as go
+import polars as pl
 from plotly.offline import get_plotlyjs
 
 from zabtrace.charts.details import incidents
@@ -14,7 +15,7 @@ from zabtrace.replay.history import History
 
 __all__ = ["CHARTS", "clocks_apart", "figure_json", "incidents", "script", "timeline"]
 
-CHARTS: dict[str, Callable[[History, Judgement], go.Figure]] = {"timeline": timeline}
+CHARTS: dict[str, Callable[[History, Judgement, pl.DataFrame | None], go.Figure]] = {"timeline": timeline}
 
 
 def script() -> str:
@@ -22,6 +23,6 @@ def script() -> str:
     return str(get_plotlyjs())
 
 
-def figure_json(name: str, history: History, judgement: Judgement) -> str:
-    """A chart as JSON that can stand in a script block: no ``<`` is left in it."""
-    return str(CHARTS[name](history, judgement).to_json()).replace("<", "\\u003c")
+def figure_json(name: str, history: History, judgement: Judgement, paused: pl.DataFrame | None = None) -> str:
+    """A chart as JSON that can stand in a script block: no ``<`` is left in it. ``paused``: the table of that name, where it is known."""
+    return str(CHARTS[name](history, judgement, paused).to_json()).replace("<", "\\u003c")

@@ -40,6 +40,11 @@ def aligned(history: History, how: Alignment) -> History:
     )
 
 
+def paused(pauses: pl.DataFrame, how: Alignment) -> pl.DataFrame:
+    """PAUSES with their times on one clock."""
+    return _shifted(pauses, "server", how, "start", "end") if how.shifts else pauses
+
+
 def judged(judgement: Judgement, history: History, how: Alignment) -> Judgement:
     """The Judgement with the stamps of its writes on the same clock."""
     return replace(judgement, writes=by_leader(judgement.writes, history, how)) if how.shifts else judgement

@@ -113,6 +113,28 @@ def _lasted(row: Mapping[str, Any]) -> str:
     return f"{own} by its own clock" if ahead else own
 
 
+def silences(paused: pl.DataFrame | None, names: wording.Names) -> Iterable[go.Bar]:
+    """Times in which a server printed nothing and was given up by others (PAUSES)."""
+    if paused is not None and paused.height:
+        rows = paused.head(POINTS).to_dicts()
+        marks = [_silence(row, names) for row in rows]
+        yield go.Bar(
+            name="printed nothing: paused", orientation="h", base=milliseconds(paused["start"].head(POINTS)),
+            x=[float(_ms(row)) for row in rows], y=[lane(row["server"], names) for row in rows], width=0.3, marker=_filled(PAUSE),
+            hovertext=[mark.text for mark in marks], hoverinfo="text", customdata=[mark.data for mark in marks],
+        )  # fmt: skip
+
+
+def _silence(row: Mapping[str, Any], names: wording.Names) -> Mark:
+    said = f"It printed nothing for {wording.duration(_ms(row))}, and only then saw that others had given it up."
+    return Mark(f"server {names.name(row['server'])} was paused", said, (wording.place(row),))
+
+
+def _ms(row: Mapping[str, Any]) -> int:
+    lasted: timedelta = row["end"] - row["start"]
+    return round(lasted.total_seconds() * 1000)
+
+
 def pauses(history: History, names: wording.Names) -> Iterable[go.Bar]:
     """Pauses that a server itself reported: the time before the line, as long as the line says."""
     found = history.trace.events(*PAUSES).filter(pl.col("ms").is_not_null() & pl.col("time").is_not_null()).head(POINTS)

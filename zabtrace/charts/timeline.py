@@ -18,14 +18,20 @@ BANDS = 60
 """So many epochs at most are drawn as bands, the newest."""
 
 
-def timeline(history: History, judgement: Judgement) -> go.Figure:
+def timeline(history: History, judgement: Judgement, paused: pl.DataFrame | None = None) -> go.Figure:
     """Roles of each server in a lane, above the zxids that each one logged; times as given (``aligning``: on one clock)."""
     names = wording.Names.of(history.trace.servers)
     shown = [lanes.lane(server, names) for server in lanes.servers(history)]
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.38, 0.46, 0.16])
     scale, records = progress.Scale.of(history, judgement), progress.timed(history)
     panels = (
-        [trace for draw in (lanes.roles, lanes.pauses, lanes.elections, lanes.syncs) for trace in draw(history, names)],
+        [
+            *lanes.roles(history, names),
+            *lanes.silences(paused, names),
+            *lanes.pauses(history, names),
+            *lanes.elections(history, names),
+            *lanes.syncs(history, names),
+        ],
         [*progress.progress(records, names, scale), *progress.fates(judgement, scale)],
         list(progress.rate(records)),
     )

@@ -116,7 +116,7 @@ def _findings(asked: Asked) -> Findings:
         noticed = incidents(history)
         lost = told.incidents(noticed, names, window)
         elections = details(history)
-    return Findings(history, judgement, prediction, found, lost, elections, noticed.clocks)
+    return Findings(history, judgement, prediction, found, lost, elections, noticed.clocks, noticed.pauses)
 
 
 def _locator(words: list[str]) -> Callable[[str], str | None]:

@@ -15,7 +15,7 @@ from zabtrace.incidents.phases import Phases, phases
 from zabtrace.incidents.scene import Scene
 from zabtrace.replay.history import History
 
-__all__ = ["Incidents", "Told", "incidents", "offsets", "told"]
+__all__ = ["Incidents", "Told", "incidents", "told"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Incidents:
 
     losses: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.LOSSES))
     clocks: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.CLOCKS))
+    pauses: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.PAUSES))
     findings: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.FINDINGS))
 
 
@@ -35,7 +36,8 @@ def incidents(history: History) -> Incidents:
     spans = clocks.pair_spans(scene)
     found = [*conformance.findings(scene), *clocks.findings(scene, spans)]
     apart = clocks.table(spans)
-    return Incidents(losses(scene, apart), apart, schema.frame(schema.FINDINGS, [one._asdict() for one in found]))
+    lost, paused = losses(scene, apart)
+    return Incidents(lost, apart, paused, schema.frame(schema.FINDINGS, [one._asdict() for one in found]))
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,3 @@ def told(history: History) -> Told:
         return Told()
     scene = Scene(history, history.terms)
     return Told(Accounts(scene), phases(scene, clocks.table(clocks.pair_spans(scene))))
-
-
-def offsets(history: History) -> dict[int, float]:
-    """What to add to each server's stamps, in ms, so that a timeline is aligned to the clock of one server (``clocks.aligned``)."""
-    return clocks.aligned(clocks.table(clocks.pair_spans(Scene(history, history.terms)))) if history.terms is not None else {}

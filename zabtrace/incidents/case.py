@@ -13,7 +13,7 @@ from typing import NamedTuple
 from zabtrace.incidents.clocks import Clocks
 from zabtrace.incidents.notices import LEADER, LEARNER, Notice
 from zabtrace.incidents.scene import Evidence, Scene
-from zabtrace.incidents.silence import Silences
+from zabtrace.incidents.silence import Gap, Silences
 from zabtrace.replay.roles import Interval
 
 NEAR = 3000
@@ -25,6 +25,8 @@ class Cause(NamedTuple):
 
     text: str
     evidence: tuple[Evidence, ...] = ()
+    paused: tuple[int, Gap] | None = None
+    """The server that was paused, and the time in which it printed nothing, where that is the cause."""
 
 
 @dataclass(frozen=True)

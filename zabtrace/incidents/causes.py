@@ -82,7 +82,8 @@ def _pause(case: Case, server: int, late: Notice, waited: Notice) -> Cause | Non
         f"{upper(case.named(server))} was paused ({word}): it printed nothing for {duration(gap.ms)}, from {moment(gap.since)} to "
         f"{moment(gap.until)}, and only then saw that its connection was closed"
     )
-    return Cause(text, (*(shown(row) for row in rows), {"source": gap.source, "line": gap.line}, late.evidence, waited.evidence))
+    evidence = (*(shown(row) for row in rows), {"source": gap.source, "line": gap.line}, late.evidence, waited.evidence)
+    return Cause(text, evidence, (server, gap))
 
 
 def _during(case: Case, gap: Gap, interval: Interval) -> list[Row]:

@@ -72,20 +72,6 @@ def table(spans: Mapping[tuple[int, int], list[Span]]) -> pl.DataFrame:
     return schema.frame(schema.CLOCKS, rows + through).sort("server", "against", maintain_order=True)
 
 
-def aligned(frame: pl.DataFrame) -> dict[int, float]:
-    """What to add to each server's stamps, in ms, to bring them to the clock of the server with the smallest number.
-
-    The middle of each interval; servers that nothing bounds on both sides, or whose clocks were stepped, are left out.
-    """
-    rows = frame.drop_nulls(["low_ms", "high_ms"])
-    known = rows.filter(pl.len().over("server", "against") == 1)
-    if known.is_empty():
-        return {}
-    reference = min(known["server"].to_list())
-    direct = known.filter(pl.col("server") == reference).select("against", ((pl.col("low_ms") + pl.col("high_ms")) / 2).alias("add"))
-    return {reference: 0.0, **dict(direct.iter_rows())}
-
-
 class Clocks:
     """Compares stamps of different servers, as far as CLOCKS allows."""
 

@@ -14,6 +14,7 @@ from zabtrace.incidents.notices import LEADER, LEARNER, PROCESS, ROLE, Notice, n
 from zabtrace.incidents.scene import Scene
 from zabtrace.incidents.silence import Silences
 
+PAUSE = ("server", "start", "end", "source", "line")
 WHAT = {
     LEADER: "{server} lost its leader, {lost}",
     LEARNER: "the leader, {server}, lost {lost}",
@@ -22,12 +23,15 @@ WHAT = {
 }
 
 
-def losses(scene: Scene, clocks: pl.DataFrame) -> pl.DataFrame:
-    """LOSSES, by the stamp of whoever noticed."""
+def losses(scene: Scene, clocks: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """LOSSES, by the stamp of whoever noticed, and the PAUSES that are the cause of some of them."""
     found = notices(scene)
     case = Case(scene, Clocks(clocks), found, Silences(scene.history.trace.lines))
-    rows = [_row(case, notice, find(case, notice)) for notice in found]
-    return schema.frame(schema.LOSSES, rows).sort("time", maintain_order=True, nulls_last=True)
+    causes = [find(case, notice) for notice in found]
+    rows = [_row(case, notice, cause) for notice, cause in zip(found, causes, strict=True)]
+    table = schema.frame(schema.LOSSES, rows).sort("time", maintain_order=True, nulls_last=True)
+    paused = dict.fromkeys(cause.paused for cause in causes if cause is not None and cause.paused is not None)
+    return table, schema.frame(schema.PAUSES, [dict(zip(PAUSE, (server, *gap), strict=True)) for server, gap in paused])
 
 
 def _row(case: Case, notice: Notice, cause: Cause | None) -> dict[str, Any]:

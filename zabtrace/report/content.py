@@ -60,6 +60,7 @@ class Findings:
     """``accounts`` and ``phases`` of elections, by their number."""
     clocks: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.CLOCKS))
     """How far the servers' clocks stood apart: the report draws their times on one."""
+    pauses: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.PAUSES))
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,12 @@ class Content:
     wish: Wish
     rows: Mapping[str, Any] = field(default_factory=dict)
     alignment: Alignment = field(default_factory=Alignment)
+    pauses: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.PAUSES))
 
-    def drawn(self) -> tuple[History, Judgement]:
-        """Both with the times on one clock, for charts and for nothing else."""
-        return aligning.aligned(self.history, self.alignment), aligning.judged(self.judgement, self.history, self.alignment)
+    def drawn(self) -> tuple[History, Judgement, pl.DataFrame]:
+        """All with the times on one clock, for charts and for nothing else."""
+        how = self.alignment
+        return aligning.aligned(self.history, how), aligning.judged(self.judgement, self.history, how), aligning.paused(self.pauses, how)
 
 
 def gather(findings: Findings, wish: Wish) -> Content:
@@ -124,6 +127,7 @@ def gather(findings: Findings, wish: Wish) -> Content:
             "incidents": _clocks(findings.incidents),
         },
         one_clock,
+        _narrow(findings.pauses, wish.window),
     )
 
 

@@ -45,8 +45,8 @@ def build(
 def html(content: Content) -> str:
     """A report's content as one HTML page."""
     drawn = charts.CHARTS if "timeline" in content.sections else {}
-    history, judgement = content.drawn()
-    figures = {name: charts.figure_json(name, history, judgement) for name in drawn}
+    history, judgement, paused = content.drawn()
+    figures = {name: charts.figure_json(name, history, judgement, paused) for name in drawn}
     incidents = charts.incidents(history, judgement) if drawn else []
     ledger = Ledger()
     for text in figures.values():
