@@ -8,10 +8,11 @@ after others have received the vote, LOOKING may not (FastLeaderElection.lookFor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from zabtrace.incidents.scene import End, Scene, Supporters, began, end_of
+from zabtrace.replay.ballots import Ballots
 from zabtrace.replay.handshakes import Received, Sent
 from zabtrace.replay.roles import Interval
 from zabtrace.replay.terms import Term
@@ -67,7 +68,7 @@ def votes(scene: Scene, term: Term, _: Marks) -> Iterator[Message]:
             for ballot in found.own(looking):
                 cast.setdefault((looking.server, ballot), looking)
     noticed = scene.noticed
-    for receiver in [part for member in members for part in (member.before, member) if part is not None]:
+    for receiver in _viewers(members, found, cast):
         met: set[Interval] = set()
         for notice in found.heard.get(receiver.index, ()):
             looking = cast.get((notice.sender, notice.ballot)) if notice.state == "LOOKING" else None
@@ -76,6 +77,25 @@ def votes(scene: Scene, term: Term, _: Marks) -> Iterator[Message]:
                 time, source, line = noticed.times[notice.row], noticed.sources[notice.row], noticed.lines[notice.row]
                 seen = None if time is None else End(receiver.server, notice.at, time, source, line)
                 yield from _message("a vote", began(looking), seen)
+
+
+def _viewers(members: Sequence[Interval], found: Ballots, cast: Mapping[tuple[int, object], object]) -> Iterator[Interval]:
+    """The intervals in which members saw such votes, but those of a member that saw one both while LOOKING and later.
+
+    The sender may have come twice with one vote, first in a process whose log is missing.
+    """
+    for member in members:
+        parts = [part for part in (member.before, member) if part is not None]
+        seen = [
+            {
+                key
+                for n in found.heard.get(part.index, ())
+                if n.state == "LOOKING" and (key := (n.sender, n.ballot)) in cast and n.sender != member.server
+            }
+            for part in parts
+        ]
+        if len(parts) < 2 or not seen[0] & seen[1]:
+            yield from parts
 
 
 def introductions(_: Scene, term: Term, marks: Marks) -> Iterator[Message]:
@@ -98,11 +118,15 @@ def _side(side: Sent | Received) -> End | None:
 
 
 def acknowledgements(scene: Scene, term: Term, marks: Marks) -> Iterator[Message]:
-    """The ACK of NEWLEADER, from the learner's line about NEWLEADER to the leader's quorum, for those whom the leader names there."""
+    """The ACK of NEWLEADER, from the learner's line about NEWLEADER to the leader's quorum, for those whom the leader names there.
+
+    Whom it synchronized only behind that line it names for an earlier process, the log of which is missing.
+    """
     quorum = _quorum(scene, term)
+    late = {mine.interval.index for mine, sent in term.handshakes if mine is not None and sent is not None and sent.established}
     for server in sorted(frozenset().union(*quorum.sets)) if quorum is not None else ():
         first = min((i for i in term.learners if i.server == server), key=lambda i: i.at, default=None)
-        if first is not None and quorum is not None:
+        if first is not None and first.index not in late and quorum is not None:
             yield from _message("an ACK of NEWLEADER", marks.get((first.index, "newleader")), quorum.end)
 
 

@@ -111,14 +111,18 @@ def _handlers(scene: Scene, interval: Interval, rows: list[Row], telling: bool) 
 
 
 def _learner(scene: Scene, interval: Interval, sid: int | None, at: int) -> Interval | None:
-    """The interval of the learner that this leader synchronized last before ``at``; without that, its only one in the term."""
+    """The interval of the learner that this leader synchronized last before ``at``; without that, its only one in the term.
+
+    One that it synchronized later is none: an earlier process of that server was lost, and its log is missing.
+    """
     term = scene.terms.of.get(interval.index)
     if term is None or sid is None:
         return None
     sides = [(sent.at, mine) for mine, sent in term.handshakes if sent is not None and sent.learner == sid and sent.at < at]
     if sides and (mine := max(sides, key=lambda side: side[0])[1]) is not None:
         return mine.interval
-    only = [i for i in term.learners if i.server == sid]
+    later = {mine.interval.index for mine, sent in term.handshakes if mine is not None and sent is not None and sent.at >= at}
+    only = [i for i in term.learners if i.server == sid and i.index not in later]
     return only[0] if len(only) == 1 else None
 
 

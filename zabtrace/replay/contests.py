@@ -81,11 +81,19 @@ def came_late(result: Terms, looking: Interval, term: Term) -> bool:
     for member in members:
         if member is None or member.server == looking.server:
             continue
-        since = member.before.at if member.before is not None else member.at
+        since = max(member.before.at if member.before is not None else member.at, _came_before(looking, term, member))
         arrived = [n.at for n in result.ballots.arrived(member.server, looking.server, since, member.end_at) if n.ballot in mine]
         if arrived and member.served_at is not None:
             return arrived[0] > member.served_at
     return _met_leader(result, looking, term) if mine else _synced_late(looking, term)
+
+
+def _came_before(looking: Interval, term: Term, member: Interval) -> int:
+    """Where in the leader's log an earlier process of that server was synchronized in this term: its votes were cast before that."""
+    sides = [(mine, side) for mine, side in term.handshakes if side is not None and side.learner == looking.server]
+    own = next((side for mine, side in sides if mine is not None and mine.interval is looking.after), None)
+    earlier = [side.at for _, side in sides if own is not None and side.at < own.at]
+    return max(earlier, default=0) if member is term.interval else 0
 
 
 def _met_leader(result: Terms, looking: Interval, term: Term) -> bool:
