@@ -50,7 +50,7 @@ def clocks(*rows: tuple[int, int, int | None, int | None]) -> pl.DataFrame:
 def test_shifted_stamps_agree_with_true_time_and_with_every_message(folder: Path) -> None:
     history, how = read(folder)
     true = [ahead + how.of(server) for server, ahead in AHEAD[folder].items()]
-    assert max(true) - min(true) < 400
+    assert max(true) - min(true) < 1000  # as wide as an interval is at most (test_clocks)
     assert len(how.shifts) == 2
     assert history.terms is not None
     took = [one.ms + how.of(one.received.server) - how.of(one.sent.server) for one in messages(Scene(history, history.terms))]

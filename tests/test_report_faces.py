@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import incident
+import pytest
 
+from zabtrace import cli
 from zabtrace.documents.accounts import details
 from zabtrace.fates import judge
 from zabtrace.report import exports, page
@@ -14,6 +17,7 @@ from zabtrace.report.content import Content, Findings, Wish, gather
 from zabtrace.report.exports import Event
 from zabtrace.report.markdown import markdown
 
+SAMPLE = Path(__file__).parent.parent / "sample_logs" / "truncated-3.8.0"
 LOG = re.compile(r"(\S+) (\{.*\})\n(.*)\n")
 
 
@@ -81,3 +85,13 @@ def test_elections_tell_where_the_time_went_and_what_was_logged(history_of) -> N
     for text in ("".join(markdown(told)), page.html(told)):
         assert "Where the time went" in text
         assert "as the lines show" in text
+
+
+@pytest.mark.parametrize("bound", ["e2", "0x200000001", "2026-11-21T00:09:55Z"])
+def test_a_window_may_be_a_time_a_zxid_or_an_epoch(bound: str, tmp_path: Path) -> None:
+    target = tmp_path / "report.md"
+    assert cli.run(["report", str(SAMPLE), "--format", "md", "--from", bound, "-o", str(target), "-q"]) == 0
+    text = target.read_text()
+    assert re.search(r"^\| 2 \| 2 \| established ", text, re.MULTILINE)
+    assert not re.search(r"^\| 1 \| 3 \| established ", text, re.MULTILINE)
+    assert "rows are hidden" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from zabtrace.cli.verifying import EXIT as VERDICTS
 from zabtrace.cli.verifying import close
 
 if TYPE_CHECKING:
+    from zabtrace.documents.window import Window
     from zabtrace.report.content import Findings
 
 PAGE = Path("zabtrace-report.html")
@@ -114,9 +116,15 @@ def _findings(asked: Asked) -> Findings:
         found = checked.check(check(history, judgement.writes, judgement.reasons), names)
     with asked.step("looking for causes"):
         noticed = incidents(history)
-        lost = told.incidents(noticed, names, window)
+        lost = told.incidents(noticed, names, _of_times(window))
         elections = details(history)
     return Findings(history, judgement, prediction, found, lost, elections, noticed.clocks, noticed.pauses)
+
+
+def _of_times(window: Window) -> Window:
+    """The window without bounds that losses cannot be compared with: they have times, and neither zxid nor epoch."""
+    low, high = (None if bound is None or bound.time is None else bound for bound in (window.low, window.high))
+    return replace(window, low=low, high=high)
 
 
 def _locator(words: list[str]) -> Callable[[str], str | None]:
