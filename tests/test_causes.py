@@ -258,3 +258,14 @@ def test_one_against_all(tmp_path: Path) -> None:
     for lost, cause in found.items():
         assert cause is not None, lost
         assert "server 3 was cut off from servers 1 and 2" in cause
+
+
+@pytest.mark.parametrize(("then", "told"), [("OBSERVING", "a new role"), ("LOOKING", None)])
+def test_a_reconfig_that_changes_a_servers_role(tmp_path: Path, then: str, told: str | None) -> None:
+    """Its connection ends, and it comes again in the other role without looking for a leader (QuorumPeer.run); else it is a loss like any."""
+    logs = led()
+    logs[0].loses_leader(LOST, "java.lang.Exception: changes proposed in reconfig")
+    logs[0].say(LOST + 100, "o.a.z.s.q.QuorumPeer", then)
+    logs[2].loses_learner(LOST + 10, 1, ACCEPTED, EOF_)
+    cause = causes(tmp_path, logs)[3, 1] or ""
+    assert ("A reconfiguration changed the role of server 1" in cause) == (told is not None)

@@ -122,6 +122,15 @@ def stepped_down(case: Case, notice: Notice) -> Cause | None:
     return None
 
 
+def new_role(case: Case, notice: Notice) -> Cause | None:
+    """The learner goes from one role to another without LOOKING: a reconfig made an observer a participant, or the reverse (QuorumPeer)."""
+    after = notice.other.after if notice.side == LEARNER and notice.other is not None else None
+    if after is None or notice.other is None or not after.learns or notice.silent:
+        return None
+    text = f"A reconfiguration changed the role of {case.named(notice.lost)}: it was {notice.other.role} and came again {after.role}"
+    return Cause(text, ({"source": after.source, "line": after.line},))
+
+
 def reason(role: Notice) -> str:
     """Why a leader stepped down, in its own words."""
     if role.evidence.get("says") and "not the designated leader" in str(role.evidence["says"]):
@@ -222,6 +231,7 @@ CAUSES: tuple[Finder, ...] = (
     paused_itself,
     other_paused,
     stepped_down,
+    new_role,
     other_ended,
     other_trouble,
     unreachable,
