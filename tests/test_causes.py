@@ -262,7 +262,7 @@ def test_one_against_all(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("then", "told"), [("OBSERVING", "a new role"), ("LOOKING", None)])
 def test_a_reconfig_that_changes_a_servers_role(tmp_path: Path, then: str, told: str | None) -> None:
-    """Its connection ends, and it comes again in the other role without looking for a leader (QuorumPeer.run); else it is a loss like any."""
+    """Its connection ends, and it comes again in the other role without LOOKING (QuorumPeer.run); else it is a loss like any."""
     logs = led()
     logs[0].loses_leader(LOST, "java.lang.Exception: changes proposed in reconfig")
     logs[0].say(LOST + 100, "o.a.z.s.q.QuorumPeer", then)
