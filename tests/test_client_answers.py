@@ -29,9 +29,12 @@ def record(n: int, name: str = "create2", path: str | None = "/a", session: int 
 
 
 def answer(ops: list[dict], records: list[dict], fates: dict[int, str], complete: bool = False, members: list[dict] | None = None):
+    """Outcome and number of each operation; where ``complete``, the sessions were closed in the end."""
+    ended = [record(90 + n, "closeSession", None, session=s, cxid=0) for n, s in enumerate((S, OTHER)) if complete]
+    fates = fates | dict.fromkeys((90, 91), "survived")
     trace = Trace(
         client_ops=schema.frame(schema.CLIENT_OPS, ops),
-        txns=schema.frame(schema.TXNS, records),
+        txns=schema.frame(schema.TXNS, [*records, *ended]),
         ops=schema.frame(schema.TXN_OPS, members or []),
     )
     judged = pl.DataFrame({"zxid": [Z + n for n in fates], "fate": list(fates.values())}, schema={"zxid": pl.Int64, "fate": pl.String})
@@ -101,7 +104,7 @@ def test_without_a_session_only_unique_data_name_a_record():
     assert answer([op(1, **nobody)], [rec], {1: "survived"}) == [("happened", 1)]
     assert answer([op(1, session=None)], [rec], {1: "survived"}) == [("cannot tell", None)]
     assert answer([op(1, **nobody), op(2, **nobody)], [rec], {1: "survived"}) == [("cannot tell", None)] * 2
-    assert answer([op(1, **nobody)], [record(1, data_len=7)], {1: "survived"}, complete=True) == [("did not", None)]
+    assert answer([op(1, **nobody)], [record(1, data_len=7)], {1: "survived"}, complete=True) == [("cannot tell", None)]
 
 
 def test_a_read_that_saw_it_is_named():
@@ -231,3 +234,36 @@ def test_the_stat_of_an_answer_names_its_record():
 
 def test_an_operation_without_a_path_is_not_denied():
     assert answer([op(1, path=None)], [record(1)], {1: "survived"}, complete=True) == [("happened", 1)]
+
+
+# ---------------------------------------------------------------- no record: was it still under way?
+def test_no_record_of_a_session_that_was_not_heard_of_again():
+    """The request may have lain in a socket when the disks were copied."""
+    lonely = 0x300
+    assert answer([op(1, session=lonely)], [], {}, complete=True) == [("cannot tell", None)]
+    later = op(2, "set", "/x", "acknowledged", session=lonely, zxid=Z + 7)
+    known = [record(7, "setData", "/x", session=lonely)]
+    assert answer([op(1, session=lonely), later], known, {7: "survived"}, complete=True)[0] == ("did not", None)
+    assert answer([op(1, session=lonely), later], known, {7: "truncated"}, complete=True)[0] == ("cannot tell", None)
+
+
+def test_a_request_is_not_under_way_for_longer_than_servers_keep_a_silent_link():
+    """Another client on the same clock was answered a minute later: no server can have held the request until then."""
+    lonely = 0x300
+    before = {"start": START - timedelta(seconds=9), "end": START - timedelta(seconds=8)}
+    early = op(0, "set", "/x", "acknowledged", session=lonely, zxid=Z + 1, **before)
+    records = [record(1, "setData", "/x", session=lonely), record(2, "setData", "/y")]
+    fates = {1: "survived", 2: "survived"}
+
+    def after(seconds: int, **more: object) -> list[dict]:
+        at = START + timedelta(seconds=1.5 + seconds)
+        other = op(5, "set", "/y", "acknowledged", zxid=Z + 2, client="other", start=at, end=at + timedelta(seconds=1))
+        return [early, op(1, session=lonely, **more), other]
+
+    assert answer(after(61), records, fates, complete=True)[1] == ("did not", None)
+    assert answer(after(59), records, fates, complete=True)[1] == ("cannot tell", None)
+    # the other client's clock is ahead: what it had done before has the later time
+    first, asked, last = after(61)
+    ahead = [{**first, "zxid": Z + 2}, asked, {**last, "zxid": Z + 1}]
+    assert answer(ahead, records, fates, complete=True)[1] == ("cannot tell", None)
+    assert answer(after(61, client="silent"), records, fates, complete=True)[1] == ("cannot tell", None)

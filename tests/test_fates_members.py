@@ -110,8 +110,15 @@ def test_since_judges_what_was_written_behind_purged_logs() -> None:
 
 def test_a_reconfig_that_was_only_proposed_may_not_be_in_force() -> None:
     """1 and 2 would be all voters once 1:4 is committed; until then 3, which holds more than they do, may lead with either."""
-    disks = {1: disk("1:1-3"), 2: disk("1:1-4"), 3: disk("1:1-6")}
+    disks = {1: disk("1:1-3"), 2: disk("1:1-4", "0:0", 2), 3: disk("1:1-6")}
     trace = Incident(disks, reconfigs=(members("1:4", 1, 2, observers=frozenset({3})),)).trace()
     assert fates(judge(replay(trace)))["1:6"] == "pending"
     proposed = trace.members.with_columns(source=trace.members["source"].str.replace(r"dynamic\..*", "dynamic.next"))
     assert fates(judge(replay(replace(trace, members=proposed))))["1:6"] == "undecided"
+
+
+def test_what_a_server_without_a_vote_holds_may_lie_in_the_sockets_of_the_others() -> None:
+    """3 lost its vote by 1:4 and holds 1:6: its leader, whose own log lags, may still write it."""
+    disks = {1: disk("1:1-5"), 2: disk("1:1-4"), 3: disk("1:1-6")}
+    trace = Incident(disks, reconfigs=(members("1:4", 1, 2, observers=frozenset({3})),)).trace()
+    assert fates(judge(replay(trace)))["1:6"] == "undecided"

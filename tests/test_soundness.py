@@ -1,9 +1,12 @@
 """The fates against model ensembles whose truth is known: no wrong label, whatever part of the evidence is hidden."""
 
 import random
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
+from tests.soundness.answering import denied, heard, told
 from tests.soundness.check import lost, wrong
 from tests.soundness.evidence import hidings, trace
 from tests.soundness.play import play
@@ -24,6 +27,23 @@ def test_no_label_contradicts_the_truth(first: int) -> None:
         judged = judge(replay(trace(ensemble, shown)))
         found += [f"seed {seed}, {shown.kind}: {line}" for line in wrong(ensemble, shown, judged)]
     assert not found
+
+
+@pytest.mark.parametrize("first", range(20000, 20060, 20))
+def test_no_answer_about_an_operation_contradicts_the_truth(first: int) -> None:
+    """Few sessions that write few paths: which operation became which record is hardly told."""
+    found, outcomes = [], Counter[str]()
+    for seed in (s for s in range(first, first + 20) if (e := play(s)).truth.born and not e.truth.numbered_twice):
+        ensemble = play(seed)
+        kinds = hidings(ensemble, random.Random(seed))
+        shown = replace(kinds[seed % len(kinds)], clients=False)
+        history, records = told(ensemble, seed)
+        judged = judge(replay(heard(trace(ensemble, shown), history, records)))
+        found += [f"seed {seed}, {shown.kind}: {line}" for line in [*denied(ensemble, history, judged), *wrong(ensemble, shown, judged)]]
+        outcomes.update(judged.clients.get_column("outcome").to_list())
+    assert not found
+    assert outcomes["happened"] > 20
+    assert outcomes["did not"]
 
 
 def test_the_generator_makes_what_the_rules_are_for() -> None:

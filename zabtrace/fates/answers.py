@@ -171,10 +171,13 @@ def _unrecorded(asked: Asked, op: dict[str, Any], start: str) -> Answer:
         return _open(f"{start}, and no record that was read fits it, yet a client read that value: {read}.")
     if op["outcome"] == "acknowledged":
         return _open(f"{start}, and no record that was read fits it.")
-    if asked.complete:
-        why = "No record of it exists, and the disks that were read hold every committed transaction."
-        return {"outcome": "did not", "zxid": None, "why": why}
-    return _open("No record of it was found, but not all disks that could hold one were read.")
+    if not asked.complete:
+        return _open("No record of it was found, but not all disks that could hold one were read.")
+    after = next((zxid for zxid in asked.matches.before.get(op["at"], ()) if asked.fate_of.get(zxid) in DID), None)
+    if after is None:
+        return _open("No record of it was found, but nothing shows that it was not still under way when the disks were copied.")
+    why = f"No record of it exists, the disks that were read hold every committed transaction, and clients had gone on to {text(after)}."
+    return {"outcome": "did not", "zxid": None, "why": why}
 
 
 def _judged(asked: Asked, zxid: int, start: str) -> Answer:

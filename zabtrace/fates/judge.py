@@ -14,6 +14,7 @@ from zabtrace.fates.judgement import Judgement
 from zabtrace.fates.never import end_of, first_tops
 from zabtrace.fates.twins import one_per_payload
 from zabtrace.replay.history import History
+from zabtrace.replay.numbering import at_least, not_rising
 from zabtrace.zxid import epoch_of
 
 
@@ -113,13 +114,17 @@ def label(case: Case) -> pl.DataFrame:
 def _renumbered(case: Case, rows: pl.DataFrame) -> list[int]:
     """Epochs whose number was given out twice (acceptedEpoch lost on a quorum): two payloads under one zxid, or two leaders.
 
-    No zxid of such an epoch can be followed: which of the two a later epoch kept, and which one was answered, is not told by numbers.
+    No zxid of such an epoch can be followed: which of the two a later epoch kept, and which one was answered, is not told by numbers. Nor
+    is it of the epochs from one that a server served in after a larger one (``not_rising``) up to that: the larger number is the older one.
     """
     doubled = set(rows.filter("contradicted").get_column("epoch").to_list())
     opened = (
         case.history.trace.events("quorum_supported").drop_nulls("zxid").group_by(epoch=epoch_of("zxid")).agg(pl.col("server").n_unique())
     )
-    return sorted(doubled | set(opened.filter(pl.col("server") > 1).get_column("epoch").to_list()))
+    terms = case.history.terms
+    pairs = [] if terms is None else [(terms.of[old.index], terms.of[new.index].epoch) for old, new in not_rising(terms)]
+    back = {e for before, again in pairs if again is not None for e in case.epochs if again <= e <= at_least(before)}
+    return sorted(doubled | back | set(opened.filter(pl.col("server") > 1).get_column("epoch").to_list()))
 
 
 def _weak(case: Case) -> pl.Expr:

@@ -2,11 +2,6 @@
 
 Strategy: a history is taken to list every write of its sessions; what two operations can both have become is nobody's for sure, and they
 are kept together as a group.
-
-A session's requests are processed in the order in which they were sent (PrepRequestProcessor has one queue, and rejects what an old
-connection still sends once the session has moved), so that an operation that began after an answer has a larger zxid than that answer
-names, and one that was given up before an answered write began a smaller one: the only use of clocks, and they are of one client. Where
-the answers of a session contradict its clock (it was set back), it orders nothing.
 """
 
 from __future__ import annotations
@@ -17,10 +12,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from zabtrace.evidence.trace import Trace
+from zabtrace.fates.ordering import between, bounds_of, overtaken
 from zabtrace.fates.pairing import NUMBERS, PAIR, named, of_anyone, of_sessions
 
 ACKNOWLEDGED, REFUSED = "acknowledged", "refused"
-LARGEST = (1 << 63) - 1
 _NAMED = ("reply_zxid", "mzxid", "czxid")
 """What in the answer to a write may name its zxid: the reply's header, the stat of a set, that of a create."""
 
@@ -39,6 +34,8 @@ class Matches:
     """at -> zxid of the error record of just that request."""
     elsewhere: dict[int, int]
     """at -> zxid of a record of another session with that path and those data, where none of its own session fits."""
+    before: dict[int, tuple[int, ...]]
+    """at -> zxids of which each, if it is in force, shows that the operation was no longer under way."""
 
     def alone(self) -> dict[int, int]:
         """at -> zxid of operations that only one record fits, which fits nobody else."""
@@ -59,19 +56,21 @@ def matches(trace: Trace) -> Matches:
     ops = named(trace.client_ops.filter("write").sort("source", "line").with_row_index("at").with_columns(pl.col("at").cast(pl.Int64)))
     asked = ops.filter(pl.col("zxid").is_null())
     if asked.is_empty():
-        return Matches(ops, {}, {}, {}, {})
+        return Matches(ops, {}, {}, {}, {}, {})
     known = ops.select("zxid").drop_nulls()
     logged = trace.txns.join(known, on="zxid", how="anti")
     silent = asked.filter(pl.col("session").is_null())
     own = logged.filter(pl.col("session").is_in(asked.get_column("session").drop_nulls().unique().to_list()))
-    pairs = of_sessions(trace, asked, _applied(own))
-    pairs = pl.concat([_hinted(_in_order(trace, pairs, asked), asked), of_anyone(trace, silent, _applied(_at(logged, silent)))])
+    bounds = bounds_of(trace, asked)
+    pairs = _hinted(between(of_sessions(trace, asked, _applied(own)), bounds), asked)
+    pairs = pl.concat([pairs, of_anyone(trace, silent, _applied(_at(logged, silent)))])
     lost = asked.filter(pl.col("session").is_not_null() & (pl.col("data") != "")).join(pairs, on="at", how="anti")
     elsewhere = of_anyone(trace, lost, _applied(_at(logged, lost)))
     lists = pairs.unique().sort("at", "zxid").group_by("at", maintain_order=True).agg("zxid")
     records = {at: tuple(zxids) for at, zxids in lists.iter_rows()}
     refused = set(asked.filter(pl.col("outcome") == REFUSED).get_column("at").to_list())
-    return Matches(ops, records, _groups(records, refused), _errors(asked, own), dict(elsewhere.sort("zxid").iter_rows()))
+    other = dict(elsewhere.sort("zxid").iter_rows())
+    return Matches(ops, records, _groups(records, refused), _errors(asked, own), other, overtaken(trace, asked, bounds))
 
 
 def _applied(logged: pl.DataFrame) -> pl.DataFrame:
@@ -92,40 +91,6 @@ def _errors(asked: pl.DataFrame, own: pl.DataFrame) -> dict[int, int]:
     records = own.filter(pl.col("cxid") != 0).unique(subset=["zxid"])
     single = records.filter(pl.len().over("session", "cxid") == 1).filter("failed")
     return dict(asked.drop("zxid").join(single.select("session", "cxid", "zxid"), on=["session", "cxid"]).select("at", "zxid").iter_rows())
-
-
-# ---------------------------------------------------------------- the order of a session
-def _in_order(trace: Trace, pairs: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
-    """The pairs of a session that lie between the answers before and after the operation."""
-    every = trace.client_ops.filter(pl.col("session").is_in(asked.get_column("session").drop_nulls().unique().to_list()))
-    every = every.with_columns(zxid=pl.when("write").then("zxid"), top=pl.max_horizontal("zxid", "reply_zxid"))
-    answers = every.filter(~pl.col("session").is_in(_set_back(every)) & pl.col("top").is_not_null())
-    bounds = _bounded(asked.select("at", "session", "start", "end").drop_nulls("session"), answers)
-    inside = (pl.col("zxid") > pl.col("low").fill_null(-1)) & (pl.col("zxid") < pl.col("high").fill_null(LARGEST))
-    return pairs.join(bounds.select("at", "low", "high"), on="at", how="left").filter(inside).select("at", "zxid")
-
-
-def _bounded(asked: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
-    """``asked`` with ``low``, the largest zxid told before it began, and ``high``, the smallest of a write that began after it ended."""
-    before = answers.drop_nulls("end").sort("end").select("session", "end", low=pl.col("top").cum_max().over("session"))
-    after = answers.drop_nulls(["start", "zxid"]).sort("start")
-    after = after.select("session", "start", high=pl.col("zxid").cum_min(reverse=True).over("session"))
-    begun, ended = asked.drop_nulls("start").sort("start"), asked.drop_nulls("end").sort("end")
-    lows = begun.join_asof(before, left_on="start", right_on="end", by="session", allow_exact_matches=False, check_sortedness=False)
-    highs = ended.join_asof(
-        after, left_on="end", right_on="start", by="session", strategy="forward", allow_exact_matches=False, check_sortedness=False
-    )
-    return asked.join(lows.select("at", "low"), on="at", how="left").join(highs.select("at", "high"), on="at", how="left")
-
-
-def _set_back(every: pl.DataFrame) -> list[int]:
-    """Sessions whose times order nothing: neither begins nor ends follow the lines, or the zxids told contradict them."""
-    lines = every.sort("source", "line").group_by("source", "session", maintain_order=True)
-    jumps = lines.agg(*((pl.col(name).drop_nulls().diff().dt.total_microseconds() < 0).any().alias(name) for name in ("start", "end")))
-    told = every.drop_nulls(["start", "zxid"]).with_row_index("at")
-    low = _bounded(told.select("at", "session", "start", "end"), every.drop_nulls("top")).select("at", "low")
-    against = told.join(low, on="at").filter(pl.col("low") >= pl.col("zxid"))
-    return sorted({*jumps.filter("start", "end").get_column("session").to_list(), *against.get_column("session").to_list()})
 
 
 def _hinted(pairs: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:

@@ -134,21 +134,23 @@ def _below(accepted: int | None, newest: object) -> bool:
 
 
 def _bounds(config: Config, disks: pl.DataFrame) -> list[int]:
-    """For every quorum of the voters: the last zxid of the server that would win it, and of one that would but for its weight."""
+    """For every quorum of the voters: the last zxid of the server that would win it, and of one that would but for its weight or vote."""
     votes = {
         row["server"]: Vote(row["current_epoch"] or 0, row["last_zxid"], row["server"])
         for row in disks.iter_rows(named=True)
-        if row["server"] in config.voters
+        if row["current_epoch"] is not None or row["server"] in config.voters
     }
+    voting = sorted(votes.keys() & config.voters)
     if len(config.voters) > MOST_VOTERS:
         return []
+    # one without weight or without a vote is never elected, but what it holds may still lie in the others' sockets and queues
+    outside = [vote for server, vote in votes.items() if server not in config.voters]
     found = []
-    for size in range(1, len(votes) + 1):
-        for servers in combinations(sorted(votes), size):
+    for size in range(1, len(voting) + 1):
+        for servers in combinations(voting, size):
             eligible = [votes[s] for s in servers if config.weight(s)]
             if config.is_quorum(servers) and eligible:
-                # one without weight is never elected, but what it holds may still lie in the others' sockets
-                found += [max(eligible).zxid, max(votes[s] for s in servers).zxid]
+                found += [max(eligible).zxid, max(*(votes[s] for s in servers), *outside, max(eligible)).zxid]
     return found
 
 
