@@ -194,6 +194,20 @@ def test_a_payload_too_long_for_older_releases_stops_them(tmp_path: Path) -> Non
     assert start(files, "3.5.7").last_zxid == E1 + 1
 
 
+def test_a_whole_record_beyond_the_default_limit_leaves_the_start_open(tmp_path: Path) -> None:
+    """Whoever wrote it ran with a larger jute.maxbuffer: whether the next start does is in no file."""
+    (tmp_path / "snapshot.0").write_bytes(TREE)
+    (tmp_path / f"log.{E1 + 1:x}").write_bytes(log(create(E1 + 1), create(E1 + 2, data=bytes(3 << 20)), create(E1 + 3)))
+    going = start(files_of(trace_of(tmp_path), 1), "3.8.4")
+    assert (going.would_start, going.last_zxid) == (None, None)
+    assert "Unreasonable length = 3145" in going.message
+    assert "jute.maxbuffer" in going.message
+    (tmp_path / f"log.{E1 + 1:x}").write_bytes(log(create(E1 + 1), create(E1 + 2, data=bytes(1_500_000)), create(E1 + 3)))
+    files = files_of(trace_of(tmp_path), 1)
+    assert start(files, "3.8.4").last_zxid == E1 + 3
+    assert start(files, "3.5.6").would_start is None
+
+
 def test_ranges_of_releases() -> None:
     fixed = "3.5.10-3.5, 3.6.3-3.6, 3.7.1-"
     assert [r for r in RELEASES if among(r, fixed)][:4] == ["3.5.10", "3.6.3", "3.6.4", "3.7.1"]

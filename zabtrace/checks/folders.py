@@ -71,7 +71,7 @@ def _passes_quick_test(trace: Trace, row: dict[str, Any], compressed: bool) -> b
 # ---------------------------------------------------------------- logs
 def _log(trace: Trace, row: dict[str, Any]) -> logreading.LogFile:
     records = trace.txns.filter((pl.col("source") == row["source"]) & pl.col("checksum_ok")).sort("offset")
-    doubtful = tuple((offset, _frame(trace, row, offset)) for offset in _doubtful(trace, row["source"]))
+    doubtful = tuple((offset, _frame(trace, row, offset, odd=odd)) for offset, odd in _doubtful(trace, row["source"], records))
     return logreading.LogFile(
         own_name(row["source"]), row["name_zxid"], row["bytes"], _magic(trace, row["source"]), doubtful, tuple(_types(records)),
         *_every(records, trace.folds),
@@ -95,14 +95,15 @@ def _magic(trace: Trace, source: str) -> bool:
     return found.is_empty()
 
 
-def _doubtful(trace: Trace, source: str) -> list[int]:
-    """Places behind the header where reading met something, in file order."""
+def _doubtful(trace: Trace, source: str, records: pl.DataFrame) -> list[tuple[int, bool]]:
+    """Places behind the header, in file order: True where reading met something, False at records too long for some releases."""
     harmful = (pl.col("source") == source) & pl.col("harm").is_in(["tail", "data"]) & (pl.col("offset") >= FILE_HEADER)
-    return trace.damage.filter(harmful).get_column("offset").unique().sort().to_list()
+    long = records.filter(pl.col("payload_len") > logreading.SMALLEST_LIMIT)
+    return sorted((dict.fromkeys(long["offset"], False) | dict.fromkeys(trace.damage.filter(harmful)["offset"], True)).items())
 
 
-def _frame(trace: Trace, row: dict[str, Any], offset: int) -> logreading.Frame | None:
-    """The frame at that offset, None where the file's bytes are not at hand."""
+def _frame(trace: Trace, row: dict[str, Any], offset: int, *, odd: bool) -> logreading.Frame | None:
+    """The frame at that offset, None where the file's bytes are not at hand; ``odd``: something is wrong with it."""
     found = trace.data(row["source"], offset, RECORD_FRAME)
     if found is None:
         return None
@@ -114,7 +115,7 @@ def _frame(trace: Trace, row: dict[str, Any], offset: int) -> logreading.Frame |
     payload = trace.data(row["source"], offset + RECORD_FRAME, length) if whole else None
     ends = trace.data(row["source"], offset + RECORD_FRAME + length, 1) if whole else None
     right = payload is not None and zlib.adler32(payload) == stored
-    return logreading.Frame(length, left, ends[0] if ends else None, right, _readable(payload) if right and payload else True)
+    return logreading.Frame(length, left, ends[0] if ends else None, right, _readable(payload) if odd and right and payload else True)
 
 
 def _readable(payload: bytes) -> bool | None:

@@ -19,6 +19,7 @@ GOES_ON, ENDS, REFUSES, OPEN = "goes on", "ends", "refuses", "open"
 """What a server does at a place: reads on, takes it for the end of the file, does not start, or nothing here tells."""
 HEADER = 32
 """Bytes of TxnHeader."""
+END_OF_RECORD = 0x42
 LENGTH_LIMITS = (("3.4.0-3.5.6", 0xFFFFF + 1024), (EVERY, 2 * 0xFFFFF))
 """Longest payload that BinaryInputArchive.checkLength lets pass, by release, with jute.maxbuffer at its default."""
 
@@ -35,6 +36,11 @@ class Frame:
     checksum_ok: bool
     readable: bool | None = True
     """The body is one a server can read: None where that is not known."""
+
+    @property
+    def whole(self) -> bool:
+        """A record as it was written: its end and its checksum are right."""
+        return self.end_byte == END_OF_RECORD and self.checksum_ok
 
 
 @dataclass(frozen=True)
@@ -73,18 +79,24 @@ class FrameRule:
     message: str = ""
 
 
+SMALLEST_LIMIT = min(limit for _, limit in LENGTH_LIMITS)
+"""Longer payloads are not read by every release."""
+
+
 def length_limit(version: str) -> int:
     """Longest payload that release reads."""
     return next(limit for ranges, limit in LENGTH_LIMITS if among(version, ranges))
 
 
+RAISED = "Unreasonable length = {length}, unless jute.maxbuffer is as large as it was where this record was written"
 FRAME_RULES = (
     FrameRule("the file ends in the frame", lambda at, _: at.left < 0, ENDS),
     FrameRule("padding", lambda at, _: at.length == 0, ENDS),
     FrameRule("a null buffer", lambda at, _: at.length == -1, REFUSES, "java.lang.NullPointerException: the length of a record is -1"),
+    FrameRule("a whole record out of range", lambda at, v: at.length > length_limit(v) and at.whole, OPEN, RAISED),
     FrameRule("a length out of range", lambda at, v: not 0 < at.length <= length_limit(v), REFUSES, "Unreasonable length = {length}"),
     FrameRule("the file ends in the record", lambda at, _: at.end_byte is None, ENDS),
-    FrameRule("a torn record", lambda at, _: at.end_byte != 0x42, ENDS, "Last transaction was partial."),
+    FrameRule("a torn record", lambda at, _: at.end_byte != END_OF_RECORD, ENDS, "Last transaction was partial."),
     FrameRule("a wrong checksum", lambda at, _: not at.checksum_ok, REFUSES, "CRC check failed"),
     FrameRule("no room for a header", lambda at, _: at.length < HEADER, ENDS),
     FrameRule("a body that may not fit", lambda at, _: at.readable is None, OPEN, "the body of a record does not fit its op code"),
