@@ -44,7 +44,7 @@ def simulate(
       servers 1 2 3            observers 4           version 3.8.4 [on 2]
       group 1: 1 2 3           weight 3 = 0          tickTime 2000, initLimit, syncLimit
       delay 1-4 ms             slow 1 2 by 300 ms    clock 2 ahead 500 ms
-      disk 3 epoch 2 zxid 1/8 2/3                    force snapshots
+      disk 3 epoch 2 zxid 1/8 2/3                    force snapshots, electionAlg 0
       start all                rest                  wait 2 s
       write 5 [on 3]           crash leader [torn]   snapshot 2
       pause 1 2                resume all            wipe 3

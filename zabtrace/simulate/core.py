@@ -33,6 +33,8 @@ class Setup:
     delay: tuple[int, int] = (1, 4)
     """Least and most ms that a message takes."""
     force_snapshot: bool = False
+    algorithm: int = 3
+    """electionAlg: 3 is FastLeaderElection; 0 to 2 are those of ``protocol.legacy``, up to 3.5."""
 
     @property
     def config(self) -> Config:

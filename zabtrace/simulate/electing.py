@@ -22,7 +22,7 @@ from zabtrace.protocol.election import (
 )
 from zabtrace.protocol.vote import Vote, decided_by, wins
 from zabtrace.simulate import journal
-from zabtrace.simulate.core import Core
+from zabtrace.simulate.core import Core, Setup
 from zabtrace.simulate.server import Ballot, Server
 from zabtrace.zxid import text
 
@@ -37,12 +37,22 @@ def told(vote: Vote) -> str:
 class Electing(Core):
     """Looking for a leader."""
 
+    def __init__(self, setup: Setup, seed: int) -> None:
+        super().__init__(setup, seed)
+        self.electorate = self.config
+        """Whose votes are counted, and how."""
+        self.finalize_wait = FINALIZE_WAIT_MS
+
+    def vote_epoch(self, server: Server) -> int:
+        """The epoch that a first vote names."""
+        return server.disk.current or 0
+
     def look(self, server: Server) -> None:
         """Enter LOOKING: the next round, the own vote, told to every voter."""
         server.look()
         server.state = LOOKING
-        own = first_vote(server.sid, server.last, server.disk.current or 0, server.observer)
-        looking = Looking(server.sid, own, [self.config], server.round, server.release)
+        own = first_vote(server.sid, server.last, self.vote_epoch(server), server.observer)
+        looking = Looking(server.sid, own, [self.electorate], server.round, server.release)
         server.ballot = Ballot(looking, self.now, FIRST_TIMEOUT_MS)
         self.say(server, "looking")
         self.say(server, "new election", {"my_sid": server.sid, "zxid": own.zxid})
@@ -74,7 +84,7 @@ class Electing(Core):
             return
         ballot.token += 1
         token, action = ballot.token, self._decide if ballot.finalizing else self._time_out
-        delay = FINALIZE_WAIT_MS if ballot.finalizing else ballot.wait
+        delay = self.finalize_wait if ballot.finalizing else ballot.wait
         self.later(server, delay, lambda: action(server) if server.ballot is ballot and ballot.token == token else None,
                    idle=not ballot.finalizing)  # fmt: skip
 
@@ -120,9 +130,10 @@ class Electing(Core):
             self._changed(server, ballot, before, round_)
         if "quorum" in rules:
             ballot.finalizing = True
+            self.say(server, "old tally passed")
             agreed = sorted(s for s, other in looking.recvset.items() if other.vote == looking.proposal and other.round == looking.round)
-            self.note(server, journal.QUORUM, f"has equal votes of {', '.join(map(str, agreed))}, a quorum: it waits {FINALIZE_WAIT_MS} ms "
-                      "for a better one", agreed=agreed, vote=looking.proposal, round=looking.round)  # fmt: skip
+            self.note(server, journal.QUORUM, f"has equal votes of {', '.join(map(str, agreed))}, a quorum: it waits "
+                      f"{self.finalize_wait} ms for a better one", agreed=agreed, vote=looking.proposal, round=looking.round)  # fmt: skip
         self._wait(server)
 
     def _changed(self, server: Server, ballot: Ballot, before: Vote, round_: int) -> None:

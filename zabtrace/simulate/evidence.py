@@ -12,6 +12,7 @@ from pathlib import Path
 from zabtrace.errors import UsageError
 from zabtrace.simulate import files, rendering
 from zabtrace.simulate.ensemble import BEGIN_MS, Ensemble
+from zabtrace.simulate.old_electing import FAST
 from zabtrace.simulate.server import Server
 from zabtrace.zxid import text
 
@@ -48,6 +49,7 @@ def _config(ensemble: Ensemble) -> str:
     setup = ensemble.setup
     lines = [f"tickTime={setup.tick}", f"initLimit={setup.init_limit}", f"syncLimit={setup.sync_limit}", "dataDir=/var/lib/zookeeper",
              "clientPort=2181", "preAllocSize=64"]  # fmt: skip
+    lines += [f"electionAlg={setup.algorithm}"] if setup.algorithm != FAST else []
     lines += [f"server.{sid}=127.0.0.{sid}:2888:3888{':observer' if sid in setup.observers else ''}" for sid in sorted(ensemble.servers)]
     for group in sorted(set(setup.groups.values())):
         lines.append(f"group.{group}={':'.join(str(sid) for sid, of in sorted(setup.groups.items()) if of == group)}")

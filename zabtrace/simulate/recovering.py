@@ -16,7 +16,7 @@ from zabtrace.simulate import journal
 from zabtrace.simulate.agenda import Planned
 from zabtrace.simulate.core import Setup
 from zabtrace.simulate.disk import Txn
-from zabtrace.simulate.electing import Electing
+from zabtrace.simulate.old_electing import OldElecting
 from zabtrace.simulate.server import Server
 from zabtrace.zxid import text
 
@@ -81,7 +81,7 @@ class Term:
         return not self.closed and self.leader.up and self.leader.process == self.process and self.leader.state == LEADING
 
 
-class Recovering(Electing):
+class Recovering(OldElecting):
     """Discovery and synchronization."""
 
     def __init__(self, setup: Setup, seed: int) -> None:

@@ -12,11 +12,12 @@ from typing import Any
 
 from zabtrace.errors import UsageError
 from zabtrace.grammar.scenario import Statement
-from zabtrace.protocol.releases import LINES, NEWEST, number
+from zabtrace.protocol.releases import LINES, NEWEST, among, number
 from zabtrace.simulate import journal, tree
 from zabtrace.simulate.core import Setup
 from zabtrace.simulate.disk import Disk, LogFile, Snap, Txn
 from zabtrace.simulate.ensemble import BEGIN_MS, DIGESTS, Ensemble
+from zabtrace.simulate.old_electing import FAST
 from zabtrace.simulate.server import Server
 from zabtrace.zxid import counter, epoch, make
 
@@ -24,6 +25,7 @@ MOST_SERVERS, MOST_WRITES, LONGEST_WAIT_MS = 100, 2_000, 3_600_000
 KEPT = 2_000
 """Records of a disk that its log holds at most, more than a leader keeps in memory; what is below stands behind a snapshot."""
 FIELDS = {"tickTime": "tick", "initLimit": "init_limit", "syncLimit": "sync_limit"}
+OLD_ELECTIONS = "3.4.0-3.4, 3.5.0-3.5"
 
 
 @dataclass
@@ -89,6 +91,7 @@ def from_statements(statements: Iterable[Statement]) -> Asked:
             SETTINGS[one.verb](asked, one)
         elif one.verb in ACTS:
             asked.acts.append(one)
+    _known_algorithm(asked.setup)
     for one in asked.acts:
         _members(asked, one, [sid for group in one.who for sid in group if sid.isdigit()])
     return asked
@@ -116,6 +119,19 @@ def _setting(asked: Asked, one: Statement) -> None:
     if value == 0:
         raise UsageError(f"line {one.line} of the scenario: {one.word('SETTING')} is at least 1.")
     _set(asked, **{FIELDS[str(one.word("SETTING"))]: value})
+
+
+def _algorithm(asked: Asked, one: Statement) -> None:
+    _set(asked, algorithm=one.numbers("NUMBER")[0])
+    if not asked.setup.algorithm <= FAST:
+        raise UsageError(f"line {one.line} of the scenario: electionAlg is 0, 1, 2 or 3.")
+
+
+def _known_algorithm(setup: Setup) -> None:
+    """Raise UsageError where a release has not the election that is asked for."""
+    new = [release for release in (setup.release, *setup.releases.values()) if not among(release, OLD_ELECTIONS)]
+    if setup.algorithm != FAST and new:
+        raise UsageError(f"electionAlg {setup.algorithm} is gone since 3.6.0, and {new[0]} is to run: say version 3.4.14, for example.")
 
 
 def _group(asked: Asked, one: Statement) -> None:
@@ -170,6 +186,7 @@ SETTINGS: dict[str, Callable[[Asked, Statement], None]] = {
     "weight": _weight,
     "version": _version,
     "setting": _setting,
+    "algorithm": _algorithm,
     "force": lambda asked, one: _set(asked, force_snapshot=True),
     "delay": _delay,
     "slow": _slow,
