@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from zabtrace.checks import traces, trees
+from zabtrace.checks import elections, traces, trees
 from zabtrace.checks.findings import Match, few
 from zabtrace.checks.scene import Scene
 from zabtrace.protocol.releases import EVERY, among
@@ -39,12 +39,13 @@ BUGS = (
     Bug(
         "ZOOKEEPER-4712",
         "3.4.12-3.4, 3.5.4-3.5, 3.6-3.8, 3.9.0-3.9.2",
-        "records are written after their leader was left",
+        "records are written after their leader was left (reported as ZOOKEEPER-4502 and 4541 too)",
         traces.late_flush,
     ),
     Bug("ZOOKEEPER-2845", "3.4.10-3.4.11, 3.5.3-3.5.3", "memory is kept across elections without the logged tail", traces.kept_tail),
     Bug("ZOOKEEPER-2832", EVERY, "a discarded record returns, since an older snapshot is loaded", traces.returning),
     Bug("ZOOKEEPER-4837", EVERY, "TRUNC reloads a snapshot newer than the cut", traces.truncated_below_snapshot),
+    Bug("TRUNC to no record", EVERY, "a TRUNC to a zxid without a record keeps the one behind it", traces.one_too_many),
     Bug("ZOOKEEPER-1549", EVERY, "a snapshot holds writes that never committed", traces.dirty_snapshot),
     Bug(
         "ZOOKEEPER-4643",
@@ -54,8 +55,14 @@ BUGS = (
     ),
     Bug(
         "ZOOKEEPER-3911",
-        "3.4.10-3.4, 3.5.3-3.5, 3.6-3.7, 3.8.0-3.8.4, 3.9.0-3.9.1",
-        "NEWLEADER is acknowledged before the DIFF is on disk (ZOOKEEPER-4646 from 3.5.10, 3.6.3 on)",
+        "3.4.10-3.4, 3.5.3-3.5.9, 3.6.0-3.6.2",
+        "NEWLEADER is acknowledged before the DIFF is on disk",
+        traces.unlogged_diff,
+    ),
+    Bug(
+        "ZOOKEEPER-4646",
+        "3.5.10-3.5, 3.6.3-3.6, 3.7-3.7, 3.8.0-3.8.4, 3.9.0-3.9.1",
+        "NEWLEADER is acknowledged while the DIFF waits for the sync thread: the first fix of ZOOKEEPER-3911",
         traces.unlogged_diff,
     ),
     Bug("ZOOKEEPER-3104", "3.4.0-3.4, 3.5.0-3.5.4", "a received snapshot holds parts of writes that are in no log", trees.beyond_the_log),
@@ -84,6 +91,13 @@ BUGS = (
         "an ACK overtakes that of NEWLEADER",
         traces.overtaken_ack,
     ),
+    Bug(
+        "ZOOKEEPER-1732",
+        "3.4.0-3.4.5",
+        "a server cannot join a leader whose followers tell different zxids or rounds",
+        elections.never_joined("3.4.5"),
+    ),
+    Bug("ZOOKEEPER-1818", "3.5.0-3.5.4", "the same, from votes without a version", elections.never_joined("3.5.4")),
     Bug("ZOOKEEPER-3526", EVERY, "the bounds of the committed log are wrong", traces.crossed_bounds),
     Bug("ZOOKEEPER-1277", "3.4.0-3.4.3", "the counter runs over into the epoch", traces.rolled_over),
 )

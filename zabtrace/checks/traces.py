@@ -110,6 +110,24 @@ def returning(scene: Scene) -> Iterator[Trace]:
             yield Trace(row["server"], True, says, record(row, says))
 
 
+def one_too_many(scene: Scene) -> Iterator[Trace]:
+    """Behind a TRUNC to a zxid that has no record, the first record above it stays, though its leader has none such.
+
+    FileTxnLog.truncate cuts behind the first record that is not below the target (protocol.truncation).
+    """
+    cut = scene.history.syncs.filter(pl.col("truncated_to").is_not_null() & pl.col("epoch").is_not_null())
+    for row in cut.iter_rows(named=True):
+        to, server = row["truncated_to"], row["learner"]
+        own = scene.chains.filter((pl.col("server") == server) & (pl.col("epoch") < row["epoch"]))
+        kept = own.filter(pl.col("zxid") > to).head(1)
+        if kept.is_empty() or own.filter(pl.col("zxid") <= to).is_empty() or to in own["zxid"]:
+            continue
+        led = scene.chains.filter(pl.col("server") == row["leader"])
+        if kept.item(0, "zxid") not in led["zxid"] and led.filter(pl.col("epoch") >= row["epoch"]).height:
+            says = f"server {server} was cut to {text(to)}, of which it has no record, and kept {text(kept.item(0, 'zxid'))}"
+            yield Trace(server, True, says, record(kept.row(0, named=True), says))
+
+
 def truncated_below_snapshot(scene: Scene) -> Iterator[Trace]:
     """A TRUNC below a snapshot that the server has kept: the reload takes the snapshot all the same (4837)."""
     cut = scene.history.syncs.filter(pl.col("truncated_to").is_not_null())
