@@ -63,3 +63,25 @@ def test_a_server_that_votes_below_its_epoch_lost_its_disk(tmp_path: Path) -> No
     assert sorted(found["what"]) == ["a disk that went back"] * 2 + ["an epoch that is not larger"] * 2
     assert all(len(shown) == 2 and all(item["source"] and item["line"] for item in shown) for shown in found["evidence"].to_list())
     assert incidents(replay(gather([str(two_lives(tmp_path / "kept", *KEPT))]))).findings.is_empty()
+
+
+STANDALONE = "Either no config or no quorum defined in config, running in standalone mode"
+
+
+@pytest.mark.parametrize("served_before", [True, False])
+def test_a_member_that_is_started_standalone_is_named(tmp_path: Path, served_before: bool) -> None:
+    """One that begins standalone and becomes a member later is what the manual describes."""
+    log = Log(1)
+    alone, member = (5000, 0) if served_before else (0, 5000)
+    for ms in sorted((alone, member)):
+        if ms == member:
+            log.starts(ms)
+            log.looks(ms + 10, 0)
+            log.hears(ms + 20, 1, 1, 1, 0, 0)
+            log.hears(ms + 30, 3, 3, 1, 1, 0, "LEADING")
+            log.follows(ms + 300, 3, 0)
+        else:
+            log.say(ms, "o.a.z.s.q.QuorumPeerConfig", "Reading configuration from: /zoo.cfg", "main")
+            log.say(ms + 1, "o.a.z.s.q.QuorumPeerMain", STANDALONE, "main", "WARN")
+    found = incidents(replay(gather([str(saved(tmp_path, [log], CONFIG + "server.2=b:2888:3888\nserver.3=c:2888:3888\n"))]))).findings
+    assert ("a member ran standalone" in found["what"].to_list()) == served_before

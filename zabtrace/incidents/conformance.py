@@ -14,7 +14,7 @@ from zabtrace import zxid
 from zabtrace.incidents.accounts import tallies
 from zabtrace.incidents.driving import Driven, drive, readings, vote_of
 from zabtrace.incidents.findings import Finding
-from zabtrace.incidents.scene import Evidence, Scene
+from zabtrace.incidents.scene import Evidence, Scene, shown
 from zabtrace.incidents.syncing import sync_modes
 from zabtrace.protocol.election import FINALIZE_WAIT_MS, LOOKING
 from zabtrace.protocol.quorum import Config
@@ -262,6 +262,18 @@ def disks_keep_their_epoch(scene: Scene) -> Iterator[Finding]:
             del served[interval.server]
 
 
+def members_run_in_the_ensemble(scene: Scene) -> Iterator[Finding]:
+    """A server that has served in an epoch starts standalone: ZooKeeperServerMain goes on in that epoch, and answers by itself."""
+    for row in scene.stage.rows(["standalone_start"], "message"):
+        served = [i for i in scene.stage.intervals if i.server == row["server"] and i.at < row["at"] and i.served_at is not None]
+        if served:
+            why = (
+                f"Server {row['server']} had been a member of the ensemble, and then started standalone over the same data (a zoo.cfg "
+                "without servers): what it wrote there no other server has, and the ensemble may have given the same zxids to other writes."
+            )
+            yield Finding("a member ran standalone", why, (_began(served[-1]), shown(row)))
+
+
 def _began(interval: Interval) -> Evidence:
     return {"source": interval.source, "line": interval.line}
 
@@ -275,4 +287,12 @@ ElectionRule = Callable[[Scene, Interval, Sequence[Notice]], Iterator[Finding]]
 ELECTION_RULES: tuple[ElectionRule, ...] = (votes_rise, votes_are_heard, decisions_have_quorums, winners_are_best)
 """What is said of one server's election, where one of them names what is wrong."""
 Rule = Callable[[Scene], Iterator[Finding]]
-RULES: tuple[Rule, ...] = (elections, tallies_decide, leaders_have_quorums, epochs_rise, disks_keep_their_epoch, sync_modes)
+RULES: tuple[Rule, ...] = (
+    elections,
+    tallies_decide,
+    leaders_have_quorums,
+    epochs_rise,
+    disks_keep_their_epoch,
+    members_run_in_the_ensemble,
+    sync_modes,
+)
