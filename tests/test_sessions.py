@@ -11,7 +11,7 @@ from zabtrace.replay.tree import tree_at
 from zabtrace.replay.tree_clients import clients
 from zabtrace.replay.tree_history import changes, shown
 from zabtrace.replay.tree_sessions import sessions
-from zabtrace.replay.tree_top import children, errors, growth, largest, subtrees, written
+from zabtrace.replay.tree_top import children, errors, growth, in_logs, largest, subtrees, written
 
 A, B, C, D = (1 << 56 | 7), (2 << 56 | 7), (3 << 56 | 7), (200 << 56 | 7) - (1 << 64)
 BASE = {0: snapshot(*BIRTH, sessions=0)}
@@ -148,7 +148,7 @@ def test_what_is_large_and_grew(tmp_path):
     assert largest(tree).select("path", "data_len").rows()[:3] == [("/s", 7), ("/d", 5), ("/d/a", 3)]
     assert subtrees(tree).rows() == [("/", 17, 8), ("/d", 10, 3), ("/zookeeper", 0, 3)]
     assert children(tree).select("path", "children").rows()[:2] == [("/", 3), ("/d", 2)]
-    assert written(trace, 1).select("path", "writes", "bytes").rows()[0] == ("/d/b", 3, 7)
+    assert written(trace, in_logs(trace, tree)).select("path", "writes", "bytes").rows()[0] == ("/d/b", 3, 7)
     assert growth(tree_at(trace, 1, 3), tree).rows() == [("/", 9, 2), ("/d", 2, 1)]
     assert errors(trace).select("session", "error", "name", "count").rows() == [(A, -101, "NONODE", 2), (B, -110, "NODEEXISTS", 1)]
 
@@ -157,6 +157,17 @@ def test_what_is_large_and_grew(tmp_path):
 def test_each_part_of_top_alone(samples, capsys, part):
     assert cli.run(["top", str(samples / "truncated-3.8.0"), "--server", "1", "--by", part, "-n", "2", "--format", "ndjson"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_top_says_which_records_it_counted(samples, capsys):
+    """Server 3's log holds 0x100000001 to 0x100000060 and goes on with epoch 2: what it got as a snapshot is in no record of it."""
+    asked = ["top", str(samples / "truncated-3.8.0"), "--server", "3", "--at", "0x200000002", "--format", "json"]
+    assert cli.run(asked) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["counted"] == {"records": 98, "from": "0x100000001", "to": "0x200000002"}
+    assert all(int(row["last_zxid"], 16) <= 0x200000002 for row in document["written"])
+    assert cli.run([*asked[:-1], "table"]) == 0
+    assert "in the 98 records of this server's own logs, 0x100000001 to 0x200000002;" in capsys.readouterr().out
 
 
 # ---------------------------------------------------------------- txns and tree on the command line

@@ -78,18 +78,25 @@ def sessions(trace: Trace, writes: pl.DataFrame, wanted: frozenset[int]) -> tupl
 def top(trace: Trace, replayed: Replayed, earlier: Replayed | None, few: int) -> tuple[Document, dict[str, pl.DataFrame]]:
     """The first rows of each part of TOP."""
     names = wording.Names.of(trace.servers)
+    records = tree_top.in_logs(trace, replayed)
     frames = {
         "largest": tree_top.largest(replayed),
         "subtrees": tree_top.subtrees(replayed),
         "children": tree_top.children(replayed),
-        "written": tree_top.written(trace, replayed.server, replayed.copy),
+        "written": tree_top.written(trace, records),
         "growth": tree_top.growth(earlier, replayed) if earlier else pl.DataFrame(schema=tree_top.SUBTREE),
         "errors": tree_top.errors(trace),
     }
     shown = {key: df.head(few) for key, df in frames.items()}
     parts = {key: list(wording.rows(df, names)) for key, df in shown.items()}
     since = about(earlier, names) if earlier else None
-    return {"format": FORMAT, "tree": about(replayed, names), "grown_since": since, **parts}, shown
+    return {"format": FORMAT, "tree": about(replayed, names), "grown_since": since, "counted": _counted(records), **parts}, shown
+
+
+def _counted(records: pl.DataFrame) -> Document:
+    """Which records the part ``written`` was counted over: those in the server's own logs."""
+    bounds = [zxid.text(bound) for bound in records["zxid"].sort().gather([0, -1])] if records.height else [None, None]
+    return {"records": records.height, "from": bounds[0], "to": bounds[1]}
 
 
 # ---------------------------------------------------------------- diff

@@ -83,10 +83,17 @@ def top(trace: Trace, replayed: Replayed, earlier: Replayed | None, few: int, by
     """What is large, grew, was written most, or failed."""
     document, frames = trees.top(trace, replayed, earlier, few)
     since = document["grown_since"]
-    titles = {**trees.TOP, "growth": f"Growth since {since['zxid']}" if since else "Growth"}
+    growth = f"Growth since {since['zxid']}" if since else "Growth"
+    titles = {**trees.TOP, "growth": growth, "written": f"{trees.TOP['written']} ({_counted(document)})"}
     parts = [by] if by else list(trees.TOP)
     grids = [_grid(titles[part], document[part], frames[part].columns) for part in parts]
     return View(document, by or "largest", [*told(document["tree"]), *grids], frames[by or "largest"])
+
+
+def _counted(document: Document) -> str:
+    counted = document["counted"]
+    span = f", {counted['from']} to {counted['to']}" if counted["records"] else ""
+    return f"in the {counted['records']} records of this server's own logs{span}; what it received as a snapshot is not counted"
 
 
 def diff(trace: Trace, sides: trees.Sides, rows: pl.DataFrame, *, every: bool) -> View:

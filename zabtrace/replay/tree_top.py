@@ -51,11 +51,16 @@ def children(replayed: Replayed) -> pl.DataFrame:
     return found.sort("children", descending=True, maintain_order=True)
 
 
-def written(trace: Trace, server: int, copy: int = 0) -> pl.DataFrame:
-    """``path, writes, bytes``: paths by how often the records in that copy's logs write them, members of multis too."""
-    mine = (pl.col("server") == server) & (pl.col("copy") == copy)
-    whole = trace.txns.filter(mine & ~pl.col("failed").fill_null(False))
-    members = trace.ops.filter(mine & (pl.col("op") != "check")).join(whole.select("source", "offset"), on=["source", "offset"], how="semi")
+def in_logs(trace: Trace, replayed: Replayed) -> pl.DataFrame:
+    """TXNS of that server's own logs up to the zxid of its tree, each zxid once: what came as a snapshot is not among them."""
+    mine = (pl.col("server") == replayed.server) & (pl.col("copy") == replayed.copy) & (pl.col("zxid") <= replayed.zxid)
+    return trace.txns.filter(mine).unique(["zxid", "payload_hash"], keep="first", maintain_order=True)
+
+
+def written(trace: Trace, records: pl.DataFrame) -> pl.DataFrame:
+    """``path, writes, bytes, last_zxid``: paths by how often these records write them, members of multis too."""
+    whole = records.filter(~pl.col("failed").fill_null(False))
+    members = trace.ops.filter(pl.col("op") != "check").join(whole.select("source", "offset"), on=["source", "offset"], how="semi")
     columns = ("path", "data_len", "zxid")
     touched = pl.concat([whole.select(columns), members.select(columns)]).filter(pl.col("path").is_not_null())
     counted = touched.group_by("path").agg(
