@@ -30,3 +30,15 @@ def test_a_folder_of_earlier_copies_is_a_moment_of_its_own() -> None:
     tail, gone_on = disk("1:1-6"), disk("1:1-5 2:1-3", "0:0", 2)
     judged = Incident({1: gone_on, 2: gone_on, 3: gone_on}, before=[{1: tail, 2: tail, 3: disk("1:1-5")}]).judged()
     assert (fates(judged)["1:6"], column(judged, "rule")["1:6"]) == ("lost", "C1")
+
+
+def test_a_hole_in_a_leader_s_log_is_no_part_of_what_its_epoch_kept() -> None:
+    """3 had 1:2 in memory only, logged on, and led epoch 2 from what it had loaded again: without 1:2."""
+    whole = disk("1:1-5", "0:0", 1)
+    holed = disk("1:1 1:3-5 2:1-2", "0:0 2:2", 2)
+    joined = disk("2:1-2", "1:5", 2)
+    judged = Incident({1: joined, 2: whole, 3: holed}).judged()
+    assert fates(judged)["1:2"] == "undecided"
+    assert fates(judged)["1:3"] == "survived"
+    received = disk("1:1 1:3-5 2:1-2", "0:0 1:2", 2)
+    assert fates(Incident({1: joined, 2: whole, 3: received}).judged())["1:2"] == "survived"

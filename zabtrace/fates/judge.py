@@ -91,8 +91,10 @@ def label(case: Case) -> pl.DataFrame:
     rows = rows.with_columns(discarded_by=labels.discarded_by(case.cuts), returned=labels.returned(case.cuts))
     rule, number = labels.proven(case.proofs)
     in_epoch, _ = labels.proven([p for p in case.proofs if p.rule in labels.EPOCH_PROOFS])
+    leaders = dict(case.history.epochs.filter(pl.col("epoch").is_in(list(case.epochs))).select("epoch", "leader").iter_rows())
+    state, holed = labels.membership(case.cuts), labels.in_a_hole(case.chains, case.history.trace.snapshots, leaders)
     rows = rows.with_columns(
-        state=labels.membership(case.cuts),
+        state=pl.when((state == labels.IN) & holed).then(labels.OPEN).otherwise(state),
         kept_by=labels.kept_by(case.cuts),
         proof_rule=rule,
         proof=number,

@@ -39,6 +39,25 @@ def _in_one(cut: Cut) -> pl.Expr:
     return pl.when(pl.col("epoch") < cut.epoch).then(state.cast(pl.Int32))
 
 
+def in_a_hole(chains: pl.DataFrame, snapshots: pl.DataFrame, leaders: Mapping[int, int | None]) -> pl.Expr:
+    """Is the write missing in the middle of the log of a server that led a later epoch (``leaders``: established epochs, None: unknown)?
+
+    What is behind a hole was logged by a process that had the write in memory only (its sync thread was not waited for, ZOOKEEPER-4712):
+    its vote and its snapshots name later zxids, and yet a history that it loads again lacks the write. A snapshot received directly below
+    what is behind explains it; one of a later epoch does not as long as an older one is there, for purging takes the oldest first.
+    """
+    oldest = snapshots.filter("valid").group_by("server", "copy").agg(oldest=pl.col("zxid").min())
+    unexplained = (epoch_of("import_zxid") > epoch_of("zxid")) & (pl.col("oldest") < pl.col("previous"))
+    holes = chains.filter(pl.col("step").is_in(["hole", "import"]) & (epoch_of("previous") == epoch_of("zxid")))
+    holes = holes.join(oldest, on=["server", "copy"], how="left").filter((pl.col("step") == "hole") | unexplained)
+    found = pl.lit(False)
+    for server, previous, behind in holes.select("server", "previous", "zxid").unique().iter_rows():
+        led = [e for e, leader in leaders.items() if e > epoch(behind) and leader in (server, None)]
+        if led:
+            found = found | ((pl.col("zxid") > previous) & (pl.col("zxid") < behind))
+    return found
+
+
 def discarded_by(cuts: Mapping[int, Cut]) -> pl.Expr:
     """The first established epoch whose initial history lacks the write, or null."""
     later = [pl.when(_in_one(cut) == OUT).then(pl.lit(cut.epoch, dtype=pl.Int64)) for cut in cuts.values()]
