@@ -152,9 +152,13 @@ def _written(asked: Asked, found: Findings, wishes: dict[str, Any]) -> Iterable[
 
 
 def _summary(found: Findings, target: Path) -> None:
+    from zabtrace import wording
     from zabtrace.incidents.alignment import alignment
     from zabtrace.render import screen, summary
+    from zabtrace.report.advice import advice
 
-    blocks = [*summary.blocks(found.history, found.judgement, alignment(found.clocks)), screen.Sentence(f"The page: {target}")]
+    told = advice(found.judgement, found.prediction, wording.Names.of(found.history.trace.servers))
+    blocks = [*summary.blocks(found.history, found.judgement, alignment(found.clocks))]
+    blocks += [*(screen.Sentence(sentence, "bold yellow") for sentence in told), screen.Sentence(f"The page: {target}")]
     width = terminal_width()
     write(None, screen.plain(blocks) if width is None else screen.coloured(blocks, width))

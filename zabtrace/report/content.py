@@ -20,7 +20,7 @@ from zabtrace.fates.judgement import Judgement
 from zabtrace.incidents.alignment import Alignment, alignment
 from zabtrace.predict import Prediction
 from zabtrace.replay.history import History
-from zabtrace.report import ballots, facts, sections, story
+from zabtrace.report import advice, ballots, facts, sections, story
 
 BOUND = 1000
 """Rows of a table that the page holds; it says how many there are."""
@@ -104,6 +104,7 @@ def gather(findings: Findings, wish: Wish) -> Content:
             "files": facts.files(history),
             "numbers": facts.numbers(history, findings.judgement),
             "outages": facts.outages(history),
+            "advice": advice.advice(findings.judgement, findings.prediction, names),
             "apart": charts.clocks_apart(drawn),
             "aligned": one_clock.said(names, history.roles["server"]),
             "shifted": bool(one_clock.shifts),

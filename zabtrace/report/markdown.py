@@ -32,7 +32,8 @@ def markdown(content: Content) -> Iterator[str]:
     verdict = rows["verdict"]
     yield f"# {escaped(rows['title'])}\n\n**{escaped(verdict['verdict'].replace('_', ' '))}: {escaped(verdict['message'])}**\n\n"
     counted = [f"{number} {fate}" for fate, number in verdict["counts"].items() if number]
-    sentences = [f"Writes judged: {', '.join(counted) or 'none'}.", *rows["outages"], rows["read"], rows["note"], *verdict["reasons"]]
+    first = f"Writes judged: {', '.join(counted) or 'none'}."
+    sentences = [first, *rows["advice"], *rows["outages"], rows["read"], rows["note"], *verdict["reasons"]]
     yield from (f"- {escaped(sentence)}\n" for sentence in sentences if sentence)
     if rows["hidden"]:
         yield f"- {rows['hidden']} rows are hidden by --server, --from or --to; verdict and counts are of everything read.\n"
