@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from election_lines import Log, saved
+from election_lines import CONFIG, Log, saved
 
 from zabtrace import documents, wording
 from zabtrace.documents.accounts import detailed
@@ -142,6 +142,26 @@ def of_three(folder: Path, *, silent: bool) -> History:
     logs[2].looks(9600, 0x100000001)
     logs[2].leads(9900, 2, [1, 2], 0x100000001, 0x100000001)
     return history(saved(folder, logs))
+
+
+def test_a_follower_that_was_left_until_the_end_counts_from_where_the_leader_had_no_quorum(tmp_path: Path) -> None:
+    """Of five, leader 4 loses 1, 2 and 3, the last at 9.1 s, and steps down 400 ms later; 5, whose clock is 2 s ahead, leads at 12.92 s."""
+    logs = [Log(4), Log(5)]
+    for log, ahead in zip(logs, (0, 2000), strict=True):
+        log.starts(ahead)
+        log.looks(ahead + 1000, 0)
+    logs[0].leads(1200, 1, [1, 2, 3, 5], 0, 0)
+    logs[1].follows(3200, 4, 0)
+    for ms, sid in ((8000, 1), (8500, 2), (9100, 3)):
+        logs[0].loses_learner(ms, sid, 1210, "java.io.EOFException: null")
+    down = "Shutdown called. For the reason Not sufficient followers synced, only synced with sids: [ [4, 5] ]"
+    logs[0].say(9500, "o.a.z.s.q.Leader", down)
+    logs[1].loses_leader(11510, "java.io.EOFException: null")
+    logs[1].looks(11600, 0x100000001)
+    logs[1].leads(12900, 2, [1, 2], 0x100000001, 0x100000001)
+    members = CONFIG + "".join(f"server.{sid}=127.0.0.{sid}:2888:3888\n" for sid in (1, 2, 3))
+    (outage,) = history(saved(tmp_path, logs, members)).unavailable
+    assert (wording.moment(outage.start), outage.clock, outage.ms) == ("2026-11-21T00:00:11.110Z", 5, 1810)
 
 
 @pytest.mark.parametrize(("silent", "begins"), [(True, "2026-11-21T00:00:05.100Z"), (False, "2026-11-21T00:00:09.100Z")])

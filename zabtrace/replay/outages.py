@@ -7,6 +7,7 @@ as long as its socket waits, syncLimit: its loss begins that much before its lin
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class _Case:
     @classmethod
     def of(cls, stage: Stage) -> _Case:
         said: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for row in stage.rows((*LOST_LEADER, LOST_LEARNER, *STEPPED_DOWN), "trace", "message"):
+        for row in stage.rows((*LOST_LEADER, LOST_LEARNER, *STEPPED_DOWN), "trace", "message", "sids"):
             if row["time"] is not None:
                 said[row["interval"]].append(row)
         return cls(stage, said, settings(stage.lines.trace))
@@ -99,10 +100,24 @@ def _between(case: _Case, before: Sequence[Interval], behind: Sequence[Interval]
     spans = [
         (begin.role == "LEADING", Outage(loss.time, begin.served, _ms(loss.time, begin.served), sid, loss.why, loss.source, loss.line))
         for sid, begin in sorted(begins.items(), key=lambda item: item[1].role != "LEADING")
-        if sid in ends and ends[sid].at < begin.at and begin.served is not None and (loss := _loss(case, ends[sid])) is not None
+        if sid in ends and ends[sid].at < begin.at and begin.served is not None and (loss := _seen_by(case, ends[sid], before)) is not None
     ]
     leader = next((span for leads, span in spans if leads), None)
     return leader or min((span for _, span in spans), key=lambda span: span.ms, default=None)
+
+
+def _seen_by(case: _Case, ended: Interval, before: Sequence[Interval]) -> Loss | None:
+    """From when on this server could write nothing: a follower that its leader still had when it stepped down noticed later than that.
+
+    How much earlier the leader had lost its quorum is read from the leader's clock, and taken off this server's.
+    """
+    loss = _loss(case, ended)
+    leader = next((i for i in before if i.role == "LEADING"), None)
+    down = next((row for row in case.said.get(leader.index, ()) if row["kind"] in STEPPED_DOWN), None) if leader is not None else None
+    own = _loss(case, leader) if leader is not None and ended.learns else None
+    if loss is None or own is None or down is None or str(ended.server) not in re.findall(r"\d+", down["sids"] or ""):
+        return loss
+    return Loss(loss.time - (down["time"] - own.time), own.why, own.source, own.line)
 
 
 def _loss(case: _Case, ended: Interval) -> Loss | None:
