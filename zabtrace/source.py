@@ -8,6 +8,7 @@ evidence of an outage is rarely whole. Nothing is written anywhere: members of a
 from __future__ import annotations
 
 import bz2
+import codecs
 import io
 import lzma
 import mmap
@@ -17,6 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -31,6 +33,8 @@ FEED = 1 << 12
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, ValueError)
 
 COPY_AGAIN = "Copy the file again from the server and compare sizes."
+UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+"""Byte order marks that Windows writes in front of a text: it is handed out as UTF-8."""
 MAGICS = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
 
 
@@ -103,11 +107,11 @@ class Source:
         return bytes(found[:size])
 
     def blocks(self, size: int = BLOCK) -> Iterator[bytes]:
-        """The uncompressed bytes, block by block; what cannot be read ends them and is noted in ``faults``."""
+        """The uncompressed bytes, block by block; what cannot be read ends them and is noted in ``faults``. UTF-16 comes as UTF-8."""
         done, held = 0, bytearray()
         try:
             with self.open() as file:
-                for piece in UNFOLD[self.compression](file) if self.compression else _plain(file, size):
+                for piece in _in_utf8(UNFOLD[self.compression](file) if self.compression else _plain(file, size)):
                     if not held and len(piece) >= size:
                         done += len(piece)
                         yield piece
@@ -161,6 +165,19 @@ def _words(error: Exception) -> str:
 def _plain(file: IO[bytes], size: int) -> Iterator[bytes]:
     while block := file.read(size):
         yield block
+
+
+def _in_utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same, decoded where the first bytes are a byte order mark of UTF-16."""
+    first = next(pieces, b"")
+    coding = UTF_16.get(first[:2])
+    if coding is None:
+        yield from chain([first] if first else [], pieces)
+        return
+    decoder = codecs.getincrementaldecoder(coding)("replace")
+    for piece in chain([first[2:]], pieces):
+        yield decoder.decode(piece).encode("utf-8", "replace")
+    yield decoder.decode(b"", final=True).encode()
 
 
 def _unfolder(new: Callable[[], Any]) -> Callable[[IO[bytes]], Iterator[bytes]]:

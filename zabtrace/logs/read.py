@@ -32,6 +32,9 @@ from zabtrace.source import Source
 
 BLOCK = 4 << 20
 """Bytes read at a time: what is made of them stays in the processor's cache."""
+ENOUGH = 10
+"""Stamps earlier than the one above from which on a log may be printed newest first."""
+NEWEST_FIRST = "printed newest first: its lines are numbered from the end"
 Thing = TypeVar("Thing")
 Span: TypeAlias = tuple[datetime, datetime, datetime]
 
@@ -88,6 +91,14 @@ class _Reading:
     wanted: Collection[str] | None = None
     """Kinds whose records are kept; None: all records."""
     undated: bool = False
+    later: int = 0
+    earlier: int = 0
+    """How many stamps are later, and earlier, than the one above."""
+
+    @property
+    def newest_first(self) -> bool:
+        """Does it stand upside down, as exports of log viewers do? Clocks that restart step back a few times only."""
+        return self.earlier >= ENOUGH and self.earlier > 4 * self.later
 
     def add(self, batch: Batch) -> None:
         """Match what the batch holds."""
@@ -101,6 +112,7 @@ class _Reading:
         self.origins |= batch.origins
         self.spans += batch.spans
         self.undated |= batch.undated
+        self.later, self.earlier = self.later + batch.steps[0], self.earlier + batch.steps[1]
         self.clock.learn(told, batch.gaps)
         if batch.keep:
             told = told if self.wanted is None else told.of_kinds(self.wanted)
@@ -194,11 +206,15 @@ def _assembled(name: str, reading: _Reading, peeler: Peeler) -> LogRead:
     if peeler.utc:
         clock.utc = True
     lines = clock.placed(pl.concat(reading.frames)) if reading.frames else pl.DataFrame(schema={"line": pl.Int64, **_NO_RECORD})
+    fields = {kind: merged(frames) for kind, frames in reading.fields.items()}
+    if reading.newest_first:
+        lines, fields = _turned(lines, counted.lines), {kind: _turned(frame, counted.lines) for kind, frame in fields.items()}
+        clock.remarks.append(NEWEST_FIRST)
     if reading.undated and not reading.frames and not peeler.steps:  # lines that were only counted; a wrapper's stamps may have a date
         clock.remarks.append(UNDATED)
     return LogRead(
         lines=schema.conform(schema.LINES, lines, source=name),
-        fields={kind: merged(frames) for kind, frames in reading.fields.items()},
+        fields=fields,
         layout=_layout(counted.layouts, peeler),
         summary=counted.summary(),
         damage=account.damage(name, reading.oddities + unlaid, reading.damaged),
@@ -207,12 +223,17 @@ def _assembled(name: str, reading: _Reading, peeler: Peeler) -> LogRead:
         speakers=lines.select("origin", "sid"),
         clock=clock,
         several=len(reading.origins) > 1,
-        span=None if reading.undated else _span(reading.spans, clock),
+        span=None if reading.undated else _span(reading.spans[::-1] if reading.newest_first else reading.spans, clock),
         remarks=(*clock.remarks, *(peeler.remarks if peeler is not None else ()), *_changes(counted.layouts)),
     )
 
 
 _NO_RECORD = {"origin": pl.String, "sid": pl.Int64}
+
+
+def _turned(rows: pl.DataFrame, lines: int) -> pl.DataFrame:
+    """The rows in the order in which they were printed, their lines numbered from the end."""
+    return rows.with_columns(line=lines + 1 - pl.col("line")).sort("line")
 
 
 def _span(spans: list[tuple[int, int, int]], clock: Clock) -> Span | None:

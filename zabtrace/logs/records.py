@@ -56,6 +56,8 @@ class Batch:
     """By how much the stamps of a wrapper differ from the records', one figure per block, in ms."""
     spans: list[tuple[int, int, int]] = field(default_factory=list)
     """Of each block the first, the lowest and the highest stamp, as printed; empty where one has no date."""
+    steps: tuple[int, int] = (0, 0)
+    """How many stamps are later than the one above, and how many earlier."""
     undated: bool = False
     origins: set[str] = field(default_factory=set)
     """Whom a wrapper names as printers."""
@@ -138,6 +140,8 @@ class Batch:
         self.undated |= not part.dated.all()
         if len(times := part.time[part.time != NO_TIME]):
             self.spans.append((int(times[0]), int(times.min()), int(times.max())))
+            change = np.diff(times)
+            self.steps = self.steps[0] + int((change > 0).sum()), self.steps[1] + int((change < 0).sum())
         if part.outer is not None:
             both = (part.outer > 0) & (part.time != NO_TIME) & part.dated
             if both.any():

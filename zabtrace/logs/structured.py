@@ -8,6 +8,7 @@ Docker, log4j 1.2 JSONEventLayout, log4j2 JsonLayout, logstash-logback-encoder, 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,17 +18,30 @@ import polars as pl
 
 from zabtrace.logs.rests import CANONICAL
 
-TEXT = ("log", "message", "msg", "MESSAGE")
+TEXT = (
+    "log", "message", "msg", "MESSAGE", "line", "textPayload", "_raw", "full_message", "short_message", "body",
+    "_source.log", "_source.message", "result._raw", "jsonPayload.message", "attributes.message",
+)  # fmt: skip
 LEVEL = ("level", "log.level", "severity")
 LOGGER = ("logger_name", "loggerName", "log.logger", "logger", "class")
 THREAD = ("thread_name", "thread", "process.thread.name", "threadName")
 MYID = ("myid", "mdc.myid", "contextMap.myid", "labels.myid")
 TRACE = ("stack_trace", "error.stack_trace", "exception.stacktrace", "thrown.extendedStackTrace", "thrown")
-TIME = ("@timestamp", "time", "timestamp", "instant", "timeMillis", "date", "__REALTIME_TIMESTAMP")
+TIME = (
+    "@timestamp", "time", "timestamp", "instant", "timeMillis", "date", "__REALTIME_TIMESTAMP", "_time", "_source.@timestamp",
+    "result._time", "attributes.timestamp",
+)  # fmt: skip
 ORIGIN = (
     "kubernetes.pod_name", "kubernetes.pod.name", "kubernetes.container_name", "container_name", "container.name", "service.node.name",
-    "host.name", "host", "hostname", "_HOSTNAME", "source_host",
+    "host.name", "host", "hostname", "_HOSTNAME", "source_host", "labels.pod", "fields.pod", "stream.pod", "_source.kubernetes.pod.name",
+    "_source.kubernetes.pod_name", "_source.host.name", "resource.labels.pod_name", "logStreamName", "attributes.host",
 )  # fmt: skip
+HELD = ("events", "hits", "entries", "logs", "items", "rows", "data", "results", "result")
+"""Keys of what an export of one object holds: such objects, or another one that holds them."""
+STARTS = re.compile(rf'(?:\{{?\s*"(?:{"|".join(HELD)})"\s*:\s*)?\[')
+"""A line with which a list of objects begins, that are spread over lines of their own."""
+ENDS = re.compile(r"\](?:\s*\}|,)?|\}")
+"""A line with which such a list ends; it counts with the last of its objects."""
 Row = tuple[str, int, int, str | None, int]
 """A line: text, number, physical lines, who printed it, the wrapper's stamp in ms."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,18 +51,34 @@ LONGEST = 400
 
 def looks_like_json(line: str) -> bool:
     """An object with a text, or the beginning of one that is spread over several lines."""
-    if line.startswith("{") and line.rstrip().endswith("}"):
-        found = _object(line)
-        return found is not None and _first(found, TEXT) is not None
+    if line.startswith(("{", "[{")) and line.rstrip().endswith(("}", "}]")):
+        return any(_first(found, TEXT) is not None for found in _objects(line))
     return line.strip() in ("{", "}", "},", "[", "]") or line.startswith(('  "', "    "))
 
 
-def _object(line: str) -> dict[str, Any] | None:
+def _objects(text: str) -> list[dict[str, Any]]:
+    """The object that a text is, or those of the list that it is or holds; none where it is no JSON."""
     try:
-        found = json.loads(line)
+        found = json.loads(text)
     except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+        return []
+    while isinstance(found, dict) and _first(found, TEXT) is None and (key := next((key for key in HELD if key in found), None)):
+        found = found[key]
+    listed = found if isinstance(found, list) else [found]
+    return [one for each in listed if isinstance(each, dict) for one in _streamed(each)]
+
+
+def _streamed(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """An object, or the lines of a stream of Loki's: pairs of a time in ns and a text."""
+    values = found.get("values")
+    if not isinstance(values, list) or "stream" not in found:
+        return [found]
+    pairs = [pair for pair in values if isinstance(pair, list) and len(pair) > 1]
+    return [{"line": pair[1], "timestamp": pair[0], "labels": found["stream"]} for pair in pairs]
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
 
 
 @dataclass
@@ -57,14 +87,25 @@ class Json:
 
     name: str = "json"
     utc: bool = False
+    _shift: int = 0
+    """How many entries, beyond one each, the lines so far held in lists."""
     _open: list[Row] = field(default_factory=list)
     _partial: list[Row] = field(default_factory=list)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is odd about the numbers of its lines."""
+        return (f"lists of records in one line: their entries count as lines, {self._shift} more than the file has",) if self._shift else ()
 
     def peel(self, lines: pl.DataFrame) -> pl.DataFrame:
         """What the objects hold; records in canonical form."""
         rows: list[Row] = []
         for row in lines.iter_rows():
-            rows += self._row(row)
+            if rows and not self._open and ENDS.fullmatch(row[0].strip()):
+                text, number, weight, origin, outer = rows[-1]
+                rows[-1] = (text, number, weight + row[2], origin, outer)
+            else:
+                rows += self._row(row)
         return self._frame(rows, lines.schema)
 
     def rest(self) -> pl.DataFrame:
@@ -78,22 +119,27 @@ class Json:
 
     def _row(self, row: Row) -> Iterable[Row]:
         text = row[0]
-        if text.startswith("{") and self._open:  # the object before was none
-            given, self._open = self._open, []
-            return [*given, *self._row(row)]
-        if not text.startswith("{") and not self._open:
-            return [row]
+        begins = text.lstrip().startswith(("{", "[{"))
+        if STARTS.fullmatch(text.strip()) or (begins and self._open and _indent(text) <= _indent(self._open[0][0])):
+            given, self._open = self._open, []  # a list begins, or the object before was none
+            return [*given, *(self._row(row) if begins and not STARTS.fullmatch(text.strip()) else [row])]
+        if not begins and not self._open:
+            return [(text, row[1] + self._shift, *row[2:])]
         self._open.append(row)
         whole = text if len(self._open) == 1 else "\n".join(piece[0] for piece in self._open)
-        ends = text.rstrip().rstrip(",").endswith("}")
-        found = _object(whole.rstrip().rstrip(",")) if ends else None
-        if found is None:
+        ends = text.rstrip().rstrip(",").endswith(("}", "}]"))
+        found = _objects(whole.rstrip().rstrip(",")) if ends else []
+        if not found:
             given = self._open if len(self._open) > LONGEST else []
             self._open = [] if given else self._open
             return given
         first, weight = self._open[0], sum(piece[2] for piece in self._open)
         self._open = []
-        return self._held(found, (whole, first[1], weight, first[3], first[4]))
+        begin = first[1] + self._shift
+        self._shift += len(found) - 1
+        weights = [weight, *[1] * (len(found) - 1)]
+        rows = [self._held(one, (whole, begin + at, weights[at], first[3], first[4])) for at, one in enumerate(found)]
+        return [row for held in rows for row in held]
 
     def _held(self, found: dict[str, Any], row: Row) -> list[Row]:
         _, number, weight, origin, outer = row
@@ -125,14 +171,19 @@ class Json:
         return told if trace is None else f"{told}\n{trace.rstrip()}"
 
 
+def _value(found: Mapping[str, Any], key: str) -> Any:
+    value: Any = found.get(key)
+    if value is None and "." in key:
+        value = found
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
 def _first(found: Mapping[str, Any], keys: Iterable[str]) -> str | None:
     """The first of these keys that has a text: at the top level, or dotted through nested objects."""
     for key in keys:
-        value: Any = found.get(key)
-        if value is None and "." in key:
-            value = found
-            for part in key.split("."):
-                value = value.get(part) if isinstance(value, dict) else None
+        value = _value(found, key)
         if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
             return str(value)
     return None
@@ -140,19 +191,24 @@ def _first(found: Mapping[str, Any], keys: Iterable[str]) -> str | None:
 
 def _milliseconds(found: Mapping[str, Any]) -> int | None:
     for key in TIME:
-        value = found.get(key)
+        value = _value(found, key)
         if isinstance(value, dict) and isinstance(value.get("epochSecond"), int):
             return int(value["epochSecond"]) * 1000 + int(value.get("nanoOfSecond", 0)) // 1_000_000
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return int(value * 1000) if value < 1e11 else int(value)
-        if isinstance(value, str) and (time := _iso(value, key)) is not None:
+            return _scaled(value)
+        if isinstance(value, str) and (time := _iso(value)) is not None:
             return time
     return None
 
 
-def _iso(value: str, key: str) -> int | None:
+def _scaled(value: float) -> int:
+    """A time since 1970 in ms, whether it was given in s, ms, us or ns: of years from 1973 to 5138 these differ."""
+    return int(value * 1000) if value < 1e11 else int(value // (1 if value < 1e14 else 1000 if value < 1e17 else 1_000_000))
+
+
+def _iso(value: str) -> int | None:
     if value.isdigit():
-        return int(value) // 1000 if key == "__REALTIME_TIMESTAMP" else int(value)
+        return _scaled(int(value))
     try:
         time = datetime.fromisoformat(value)
     except ValueError:

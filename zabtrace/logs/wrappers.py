@@ -19,6 +19,7 @@ from zabtrace.grammar.layouts import Wrapper, wrappers
 from zabtrace.logs.layout import matches
 from zabtrace.logs.offsets import Offsets, has_offset
 from zabtrace.logs.patterned import Patterned
+from zabtrace.logs.separated import Separated, heading
 from zabtrace.logs.structured import Json, looks_like_json
 from zabtrace.logs.text import Block, Oddity, block_of
 
@@ -124,7 +125,7 @@ class Peeler:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What is odd about the lines inside."""
-        return tuple(remark for step in self.steps if isinstance(step, Patterned) for remark in step.remarks)
+        return tuple(remark for step in self.steps if isinstance(step, Patterned | Json) for remark in step.remarks)
 
     def peel(self, block: Block) -> Iterator[Block]:
         """What the lines of a block hold."""
@@ -181,6 +182,10 @@ def _lines(texts: Sequence[str]) -> pl.DataFrame:
 def find_wrappers(sample: Sequence[str], pattern: str | None = None) -> list[Step]:
     """The steps after which most of these lines begin with a layout (or fit ``pattern``); none where that needs none."""
     lines = [line for line in sample[:SAMPLE] if line.strip()]
+    if lines and heading(lines[0]) is not None:
+        inner = [line for line in Peeler([Separated()]).bare(lines) if line.strip()]
+        if matches(inner) > matches(lines):
+            return [Separated(), *_best(inner, matches, DEPTH - 1)[1]]
     if pattern is not None:
         found, steps = _best(lines, _fitting(Patterned(pattern)), DEPTH)
         if found:
