@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_replay_frames import E1, heard, members, trace
+from test_replay_frames import E1, heard, members, quorum, trace
 
 from zabtrace.replay import replay
 
@@ -46,3 +46,12 @@ def test_followers_alone_leave_it_open_while_others_look():
     words = [heard(1, 1, 1, E1, 1), heard(1, 2, 2, E1, 0), stale("FOLLOWING", 3)]
     found = replay(trace([(1, "state_looking", {}), *words, (1, "state_following", {})], members=members(1, 2, 3, 4, 5)))
     assert found.roles.filter(role="FOLLOWING")["leader"].to_list() == [None]
+
+
+@pytest.mark.parametrize(("voters", "decided"), [((2,), "alone"), ((1, 2, 3), None)])
+def test_a_winner_whose_rivals_are_not_seen_did_not_win_alone(voters, decided):
+    """Its own vote is a quorum of one voter; of three it is not: the other votes are not printed (legacy algorithms)."""
+    words = [(2, "state_looking", {}), heard(2, 2, 2, E1 + 9, 1), (2, "state_leading", {}), quorum(2, 2)]
+    row = replay(trace(words, members=members(*voters))).elections.row(0, named=True)
+    assert (row["leader"], row["decided_by"]) == (2, decided)
+    assert ("alone" in row["why"]) is (decided == "alone")

@@ -63,7 +63,7 @@ def _row(election: Election, result: Terms, config: Config, took: dict[int, int]
     ballot = _ballot(election, result)
     winner = firsts.get(term.leader) if term is not None else None
     others = [firsts[sid] for sid in quorum if term is not None and sid != term.leader and sid in firsts]
-    decided = _decided(election, term, winner, others, quorum)
+    decided = _decided(election, term, winner, others, config.is_quorum(quorum) and len(quorum) == 1)
     start, end, place = _bounds(election)
     facts = reasons.Facts(election.kind, ballot.round if ballot else None, term.leader if term else None, term.epoch if term else None,
                           decided, winner, max(others, default=None), tuple(quorum), tuple(election.servers), config,
@@ -133,12 +133,13 @@ def _agreeing(result: Terms, looking: Interval, term: Term) -> set[int]:
     return {sid for sid, ballot in last.items() if term.ballot is not None and ballot.choice == term.ballot.choice}
 
 
-def _decided(election: Election, term: Term | None, winner: Vote | None, others: list[Vote], quorum: list[int]) -> str | None:
+def _decided(election: Election, term: Term | None, winner: Vote | None, others: list[Vote], alone: bool) -> str | None:
+    """The field that decided; ``alone``: its own vote was a quorum. That no other vote was seen shows nothing."""
     if term is None or election.kind == "handover":
         return None
     if election.kind == "join":
         return "existing leader"
-    if quorum == [term.leader] and winner is not None:
+    if alone and winner is not None:
         return "alone"
     return decided_by(winner, max(others)) if winner is not None and others and winner > max(others) else None
 
