@@ -21,8 +21,10 @@ CLIENT = {
     "zxid": 0x100000007,
 }
 ACKNOWLEDGED = "client c1, op create, path /a<b>\\x1b, outcome acknowledged, zxid 0x100000007"
+LOGGED = "first_zxid 0x100000001, last_zxid 0x100000009, records 9, bytes 700"
 EPOCH = {"source": "server-1/currentEpoch", "server": 1, "copy": 0, "name": "currentEpoch", "epoch": 4}
 SNAPSHOT = {"source": "server-1/snapshot.5", "server": 1, "copy": 0, "zxid": 5, "valid": False, "reason": "cut off"}
+LOG = {"source": "server-2/log.1", "server": 2, "copy": 0, "first_zxid": 0x100000001, "last_zxid": 0x100000009, "records": 9, "bytes": 700}
 SETTING = {"source": "server-1/zoo.cfg", "line": 3, "server": 1, "key": "syncLimit", "value": "5"}
 WISH = Wish(command="incident/", locate=lambda source: f"/evidence/{source}")
 
@@ -33,6 +35,7 @@ WISH = Wish(command="incident/", locate=lambda source: f"/evidence/{source}")
         ("history.jsonl:7", 7, ACKNOWLEDGED, "sed -n '5,9p' /evidence/history.jsonl"),
         ("server-1/currentEpoch at byte 0", 0, "name currentEpoch, epoch 4", "cat /evidence/server-1/currentEpoch"),
         ("server-1/snapshot.5 at byte 0", 0, "zxid 0x5, valid False, reason cut off", "zabtrace tree incident/ --snapshots"),
+        ("server-2/log.1", 0, LOGGED, "zabtrace txns incident/ --from 0x100000001 --to 0x100000009"),
         ("server-1/zoo.cfg:3", 3, "key syncLimit, value 5", "sed -n '1,5p' /evidence/server-1/zoo.cfg"),
     ],
 )  # fmt: skip
@@ -43,6 +46,8 @@ def test_places_that_are_no_lines_of_logs_show_their_row(place: str, number: int
         client_ops=schema.frame(schema.CLIENT_OPS, [CLIENT]),
         epoch_files=schema.frame(schema.EPOCH_FILES, [EPOCH]),
         snapshots=schema.frame(schema.SNAPSHOTS, [SNAPSHOT]),
+        sources=schema.frame(schema.SOURCES, [{"source": LOG["source"]}]),
+        txn_files=schema.frame(schema.TXN_FILES, [LOG]),
         settings=schema.frame(schema.SETTINGS, [SETTING]),
     )
     ledger = Ledger()

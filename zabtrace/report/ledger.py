@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from zabtrace import wording, zxid
+from zabtrace import wording
 from zabtrace.replay.history import History
 from zabtrace.report.content import Wish
 
@@ -29,6 +29,7 @@ ROWS = {
     "settings": ("line", ("key", "value")),
     "members": ("line", ("sid", "role", "host", "quorum_port", "election_port")),
     "facts": ("line", ("key", "value")),
+    "txn_files": (None, ("first_zxid", "last_zxid", "records", "bytes")),
     "epoch_files": (None, ("name", "epoch")),
     "snapshots": (None, ("zxid", "valid", "reason", "nodes", "sessions", "max_zxid", "last_zxid")),
 }
@@ -94,9 +95,11 @@ def _text(row: Mapping[str, Any]) -> str:
 def _rows(history: History, places: list[str], sources: Mapping[str, str]) -> dict[str, list[list[Any]]]:
     """What stands at places that are no lines of logs."""
     lines, offsets = _parsed(LINE, places, sources, "line"), _parsed(RECORD, places, sources, "offset")
+    wholes = pl.DataFrame([(place, sources[place]) for place in places if place in sources], ["place", "source"], orient="row")
+    files = pl.concat([wholes, offsets.filter(pl.col("offset") == 0).drop("offset")], how="vertical_relaxed")
     told: dict[str, list[list[Any]]] = {}
     for name, (unit, columns) in ROWS.items():
-        wanted = lines if unit == "line" else offsets if unit else offsets.filter(pl.col("offset") == 0).drop("offset")
+        wanted = lines if unit == "line" else offsets if unit else files
         chosen = getattr(history.trace, name).select("source", *filter(None, [unit]), *columns)
         found = chosen.join(wanted, on=["source", *filter(None, [unit])], maintain_order="left")
         for row in wording.rows(found, wording.Names()):
@@ -126,7 +129,7 @@ def _commands(place: str, told: list[list[Any]], sources: Mapping[str, str], wis
             yield f"zabtrace events {wish.command} --from {time[0]} --to {time[0]}"
     elif source.rpartition("/")[2].startswith("snapshot."):
         yield f"zabtrace tree {wish.command} --snapshots"
-    elif told and (number := re.search(r"zxid (0x[0-9a-f]+)", told[0][1])):
-        yield f"zabtrace txns {wish.command} --from {zxid.text(zxid.parse(number[1]))} --to {number[1]}"
+    elif told and (numbers := re.match(r"(?:first_)?zxid (0x[0-9a-f]+)(?:, last_zxid (0x[0-9a-f]+))?", told[0][1])):
+        yield f"zabtrace txns {wish.command} --from {numbers[1]} --to {numbers[2] or numbers[1]}"
     elif told and (file := wish.locate(source)):
         yield f"cat {file}"
