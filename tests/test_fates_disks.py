@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.fates_tables import Incident, column, disk, fates
+from tests.fates_tables import Incident, Line, column, disk, fates, zxid
+from tests.test_fates import line, voted
 
 
 def test_a_disk_without_snapshots_holds_nothing_of_an_epoch_that_it_has_not_accepted() -> None:
@@ -42,3 +43,42 @@ def test_a_hole_in_a_leader_s_log_is_no_part_of_what_its_epoch_kept() -> None:
     assert fates(judged)["1:3"] == "survived"
     received = disk("1:1 1:3-5 2:1-2", "0:0 1:2", 2)
     assert fates(Incident({1: joined, 2: whole, 3: received}).judged())["1:2"] == "survived"
+
+
+def led(leader: int, follower: int, epoch: int, vote: tuple[str, int], at: int) -> dict[int, list[Line]]:
+    """``leader`` wins with a vote (zxid, currentEpoch), synchronizes ``follower`` and establishes an epoch."""
+    sent = {"peer_zxid": 0, "min_committed": 0, "max_committed": 0, "last_processed": 0}
+    opened = f"Have quorum of supporters, sids: [[{leader}, {follower}]]"
+
+    def heard(sid: int) -> Line:
+        voted_for = {"leader": leader, "zxid": zxid(vote[0]), "round": 1, "peer_epoch": vote[1], "state": "LOOKING", "my_state": "LOOKING"}
+        return line("fle_notification_received", "Notification: ...", at + 1, sid=sid, **voted_for)
+
+    def started(server: int, position: str, current: int) -> list[Line]:
+        begun = line("server_start", f"Starting quorum peer, myid={server}", at, my_sid=server)
+        return [begun, *voted(server, position, current, at), heard(leader), heard(follower)]
+
+    return {
+        leader: [
+            *started(leader, *vote),
+            line("state_leading", "LEADING", at + 2),
+            line("sync_decision", f"Synchronizing with Learner sid: {follower}", at + 3, sid=follower, **sent),
+            line("quorum_supported", opened, at + 5, zxid=zxid(f"{epoch}:0"), sids=f"[[{leader}, {follower}]]"),
+        ],
+        follower: [
+            *started(follower, "0:0", 0),
+            line("state_following", "FOLLOWING", at + 2),
+            line("learner_diff", "Getting a diff", at + 4, zxid=0),
+            line("uptodate", "Learner received UPTODATE message", at + 6),
+        ],
+    }
+
+
+def test_an_epoch_that_came_before_one_with_a_smaller_number_is_not_the_newest() -> None:
+    """3 served in epoch 3, lost its disk, and served in epoch 2 with 1, which had never heard of it: what epoch 3 committed is gone."""
+    first, again = led(2, 3, 3, ("1:3", 2), 0), led(1, 3, 2, ("1:2", 1), 100)
+    lines = {1: again[1], 2: first[2], 3: [*first[3], *again[3]]}
+    judged = Incident({}, lines=lines, acked="3:2 2:5").judged()
+    assert {fates(judged)[z] for z in ("3:2", "2:5")} == {"undecided"}
+    in_order = {1: led(1, 3, 4, ("1:2", 1), 100)[1], 2: first[2], 3: [*first[3], *led(1, 3, 4, ("1:2", 1), 100)[3]]}
+    assert fates(Incident({}, lines=in_order, acked="3:2 4:5").judged())["4:5"] == "survived"
