@@ -152,3 +152,11 @@ def test_newest_first(records: list[Record], own: LogRead, tmp_path: Path) -> No
 def test_a_clock_that_restarts_is_not_newest_first(records: list[Record], tmp_path: Path) -> None:
     log = read(prefixed("")(records * 12), tmp_path)
     assert (log.remarks, log.lines["line"][0], log.lines["time"][0]) == ((), 1, records[0][0])
+
+
+def test_what_names_classes_of_zookeeper_but_has_no_layout_is_told_of_the_option(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("21/11/2026 00h18 INFO org.apache.zookeeper.server.quorum.QuorumPeer LOOKING\n" * 20)
+    assert "--log-pattern" in recognise(Source("app.log", path))[1]
+    path.write_text("21/11/2026 00h18 the quorum. was lost\n" * 20)
+    assert "--log-pattern" not in recognise(Source("app.log", path))[1]

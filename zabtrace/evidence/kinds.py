@@ -90,6 +90,7 @@ CONFIG_KEY = re.compile(
 CONFIG_LINE = re.compile(r"\s*([#!].*|[A-Za-z0-9_.\-]+[ \t]*[=: ].*|)\s*")
 MEMBER_LINE = re.compile(r"\s*([#!].*|(server|group|weight)\.\d+[ \t]*[=:].*|version[ \t]*=.*|)\s*")
 IDLE_NAME = re.compile(r"(_sample\.cfg|\.bak|\.next|\.orig|\.old|~)$")
+CLASSES = re.compile(r"\b(o\.a\.z\.|org\.apache\.zookeeper\.|quorum\.[A-Z])|\b(QuorumPeer|FastLeaderElection|LearnerHandler|NIOServerCnxn)\b")
 DECIMAL = re.compile(rb"\s*-?[0-9]{1,19}\s*")
 # What the servers' answers begin with (classes of org.apache.zookeeper.server.command)
 FOUR_LETTER_STARTS = {
@@ -224,4 +225,7 @@ def _why_not(probe: Probe) -> str:
         return "empty file"
     if sniff(probe.head):
         return "a transaction log or snapshot, but a server passes over a file of that name"
-    return "binary, without a magic of ZooKeeper" if probe.text is None else "text, in no layout of a ZooKeeper log and no known form"
+    if probe.text is None:
+        return "binary, without a magic of ZooKeeper"
+    unread = "text, in no layout of a ZooKeeper log and no known form"
+    return f"{unread}; it names classes of ZooKeeper: if it is a log, give its layout with --log-pattern" if probe.says(CLASSES) else unread

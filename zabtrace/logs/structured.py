@@ -20,7 +20,7 @@ from zabtrace.logs.rests import CANONICAL
 
 TEXT = (
     "log", "message", "msg", "MESSAGE", "line", "textPayload", "_raw", "full_message", "short_message", "body",
-    "_source.log", "_source.message", "result._raw", "jsonPayload.message", "attributes.message",
+    "_source.log", "_source.message", "result._raw", "jsonPayload.message", "attributes.message", "content.message",
 )  # fmt: skip
 LEVEL = ("level", "log.level", "severity")
 LOGGER = ("logger_name", "loggerName", "log.logger", "logger", "class")
@@ -29,12 +29,12 @@ MYID = ("myid", "mdc.myid", "contextMap.myid", "labels.myid")
 TRACE = ("stack_trace", "error.stack_trace", "exception.stacktrace", "thrown.extendedStackTrace", "thrown")
 TIME = (
     "@timestamp", "time", "timestamp", "instant", "timeMillis", "date", "__REALTIME_TIMESTAMP", "_time", "_source.@timestamp",
-    "result._time", "attributes.timestamp",
+    "result._time", "attributes.timestamp", "content.timestamp",
 )  # fmt: skip
 ORIGIN = (
     "kubernetes.pod_name", "kubernetes.pod.name", "kubernetes.container_name", "container_name", "container.name", "service.node.name",
     "host.name", "host", "hostname", "_HOSTNAME", "source_host", "labels.pod", "fields.pod", "stream.pod", "_source.kubernetes.pod.name",
-    "_source.kubernetes.pod_name", "_source.host.name", "resource.labels.pod_name", "logStreamName", "attributes.host",
+    "_source.kubernetes.pod_name", "_source.host.name", "resource.labels.pod_name", "logStreamName", "attributes.host", "content.host",
 )  # fmt: skip
 HELD = ("events", "hits", "entries", "logs", "items", "rows", "data", "results", "result")
 """Keys of what an export of one object holds: such objects, or another one that holds them."""
