@@ -564,7 +564,7 @@ RANGES = _columns(
     ("from", INT, "first zxid"),
     ("to", INT, "last zxid, null where not known"),
     ("count", INT, "how many, null where not known"),
-    ("committed", TEXT, "no or unknown"),
+    ("committed", TEXT, "yes (lost), no or unknown"),
     ("why", TEXT, "one sentence"),
     ("evidence", EVIDENCE, "where it is shown"),
 )

@@ -68,6 +68,7 @@ def cuts(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> dict[
         *_leader_sources(history, epochs),
         *_winning_votes(history, epochs),
         *_truncation_sources(history, epochs),
+        *_sent_histories(history, epochs),
         *_passages(history, chains, epochs),
     ]
     told = {s.epoch for s in found if s.high is not None and not s.weak}
@@ -75,7 +76,9 @@ def cuts(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> dict[
     result: dict[int, Cut] = {}
     written = set(chains.select(epoch_of("zxid").unique()).to_series().to_list())
     for e in epochs:
-        mine = [s for s in found if s.epoch == e] + ([] if e in written else _implied(found, e))
+        mine = [s for s in found if s.epoch == e]
+        least = max((s.low for s in mine if s.low is not None and not s.weak), default=-1)
+        mine += [] if e in written else [s for s in _implied(found, e) if s.high is None or s.high >= least]
         result[e] = _doubted(history, _combine(e, [_resolved(s, result) for s in mine], _witnesses(history, e)))
     return result
 
@@ -145,7 +148,8 @@ def _resolved(source: CutSource, known: dict[int, Cut]) -> CutSource:
 def _implied(found: Iterable[CutSource], e: int) -> list[CutSource]:
     """A later epoch whose initial history ends below ``e``: where e wrote nothing, it ended its own initial history there too.
 
-    Where records of ``e`` are known, that later epoch discarded them, and may have gone back further than e began.
+    Where records of ``e`` are known, that later epoch discarded them, and may have gone back further than e began; so it may where e's own
+    leader tells more.
     """
     both = [s for s in found if s.epoch > e and s.low is not None and s.high is not None]
     return [replace(s, epoch=e) for s in both if epoch(max(s.low or 0, s.high or 0)) < e]
@@ -216,6 +220,22 @@ def _truncation_sources(history: History, epochs: Sequence[int]) -> list[CutSour
             _message(history, row["source"], row["line"]),
         )
         for row in rows.iter_rows(named=True)
+    ]
+
+
+def _sent_histories(history: History, epochs: Sequence[int]) -> list[CutSource]:
+    """A DIFF or SNAP up to a zxid before the epoch: the leader that established it had all up to there."""
+    led = history.epochs.select("epoch", led="leader")
+    rows = history.syncs.join(led, on="epoch", how="left").filter(
+        pl.col("mode").is_in(["DIFF", "SNAP"])
+        & (pl.col("leader") == pl.col("led"))
+        & pl.col("epoch").is_in(list(epochs))
+        & (counter_of("to_zxid") > 0)
+        & (epoch_of("to_zxid") < pl.col("epoch"))
+    )
+    return [
+        CutSource(epoch_, to, None, learner, False, source, line, None, _message(history, source, line))
+        for epoch_, to, learner, source, line in rows.select("epoch", "to_zxid", "learner", "source", "line").iter_rows()
     ]
 
 

@@ -88,6 +88,8 @@ def label(case: Case) -> pl.DataFrame:
         return schema.frame(schema.WRITES)
     rows = rows.join(labels.places(case.chains, case.newest, case.history.disks), on="zxid", how="left")
     rows = rows.join(labels.absences(rows.get_column("zxid"), case.chains, case.newest, case.history.disks), on="zxid", how="left")
+    passed_over = labels.passed_over(rows.get_column("zxid"), case.chains, case.newest, case.history)
+    rows = rows.join(passed_over, on="zxid", how="left")
     rows = rows.with_columns(discarded_by=labels.discarded_by(case.cuts), returned=labels.returned(case.cuts))
     rule, number = labels.proven(case.proofs)
     in_epoch, _ = labels.proven([p for p in case.proofs if p.rule in labels.EPOCH_PROOFS])

@@ -14,7 +14,8 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.fates.committed import Proof
 from zabtrace.fates.cuts import Cut
-from zabtrace.zxid import epoch, epoch_of
+from zabtrace.replay.history import History
+from zabtrace.zxid import counter_of, epoch, epoch_of
 
 IN, OPEN, OUT, CONFLICT = 0, 1, 2, 3
 EPOCH_PROOFS = ("C4", "C5", "C6", "C7")
@@ -142,6 +143,43 @@ def absences(zxids: pl.Series, chains: pl.DataFrame, newest: pl.DataFrame, disks
     return pl.concat(found).group_by("zxid").agg(absent_from=pl.col("server").sort())
 
 
+def passed_over(zxids: pl.Series, chains: pl.DataFrame, newest: pl.DataFrame, history: History) -> pl.DataFrame:
+    """Per zxid: ``passed_over_by``, the servers whose newest log goes on behind it, in the same file and epoch, without it.
+
+    A follower that goes from one leader to the next without a restart names what it applied, not what it logged (ZOOKEEPER-4646), and is
+    sent what comes behind that. Nothing else leaves such a gap but a snapshot received, which lies in it, or was purged: purging keeps
+    the newest, so that one below the gap tells that none above it was removed. A DIFF from within the gap tells it too. Where the log of
+    such a follower was not read and it led later, what it applied last is in doubt.
+    """
+    same = pl.col("source") == pl.col("source").shift(1).over("server", "copy")
+    gaps = chains.with_columns(same=same).join(newest, on=["server", "copy"], how="semi")
+    gaps = gaps.filter(pl.col("same") & (epoch_of("previous") == epoch_of("zxid")) & (pl.col("zxid") > pl.col("previous") + 1))
+    gaps = gaps.select("server", "copy", "previous", behind="zxid")
+    within = (pl.col("at") > pl.col("previous")) & (pl.col("at") < pl.col("behind"))
+    saved = gaps.join(history.trace.snapshots.select("server", "copy", at="zxid"), on=["server", "copy"])
+    filled = saved.filter(within).select("server", "copy", "previous")
+    purged = gaps.join(saved.filter(pl.col("at") <= pl.col("previous")), on=["server", "copy", "previous"], how="anti")
+    sent = history.syncs.filter(pl.col("mode") == "DIFF").select(server="learner", at="learner_zxid")
+    shown = gaps.join(sent, on="server").filter(within).select("server", "copy", "previous")
+    unshown = purged.join(shown, on=["server", "copy", "previous"], how="anti").select("server", "copy", "previous")
+    bare = gaps.join(pl.concat([filled, unshown]), on=["server", "copy", "previous"], how="anti").drop("copy")
+    inside = zxids.unique().to_frame("zxid").join_where(bare, pl.col("zxid") > pl.col("previous"), pl.col("zxid") < pl.col("behind"))
+    found = pl.concat([inside.select("zxid", "server"), _unlogged(chains, newest, history)])
+    return found.group_by("zxid").agg(passed_over_by=pl.col("server").unique().sort())
+
+
+def _unlogged(chains: pl.DataFrame, newest: pl.DataFrame, history: History) -> pl.DataFrame:
+    """Last zxid (zxid, server) that a follower applied when it went on to the next leader in one process, no record read, led later."""
+    served = history.roles.filter(pl.col("role").is_in(["FOLLOWING", "LEADING", "OBSERVING"]))
+    again = served.filter(pl.int_range(pl.len()).over("server", "process") > 0).select("server", "epoch")
+    sent = history.syncs.filter((pl.col("mode") == "DIFF") & (counter_of("learner_zxid") > 0))
+    positions = sent.select("epoch", server="learner", zxid="learner_zxid").join(again, on=["server", "epoch"], how="semi")
+    led = history.epochs.filter(pl.col("status") == "established").select("leader", later="epoch").drop_nulls()
+    doubtful = positions.join(led, left_on="server", right_on="leader").filter(pl.col("later") > pl.col("epoch"))
+    logged = chains.join(newest, on=["server", "copy"], how="semi").select("server", "zxid")
+    return doubtful.join(logged, on=["server", "zxid"], how="anti").select("zxid", "server").unique()
+
+
 def weak_above(tops: Mapping[int, Mapping[int, int]], thresholds: Mapping[int, int | None]) -> pl.Expr:
     """Was the write shown to be on fewer than a quorum when its epoch ended? ``thresholds``: per epoch the zxid above which that holds."""
     known = [(e, t) for e, t in thresholds.items() if t is not None and e in tops]
@@ -162,6 +200,8 @@ def fate() -> pl.Expr:
         .when(pl.col("returned"))
         .then(pl.lit("undecided"))
         .when((pl.col("state").is_null() | (pl.col("state") == IN)) & pl.col("doubted") & ~pl.col("doomed"))
+        .then(pl.lit("undecided"))
+        .when((pl.col("state").is_null() | (pl.col("state") == IN)) & pl.col("passed_over_by").is_not_null())
         .then(pl.lit("undecided"))
         .when((pl.col("state") == IN) & pl.col("weak") & ~pl.col("in_epoch_proof") & ~pl.col("acked"))
         .then(pl.lit("recovered"))

@@ -30,6 +30,8 @@ def verdict(case: Case, writes: pl.DataFrame, told: pl.DataFrame, since: int | N
     judged = apart if since is None else apart.filter(pl.col("zxid") >= since)
     reasons = tuple(_reasons(case, judged, told, since))
     found = counted(judged, case.history.trace.folded)
+    forgotten = told.filter((pl.col("fate") == "lost") & (pl.col("to") >= (since or 0)))
+    found = {**found, "lost": found.get("lost", 0) + int(forgotten.get_column("count").sum())}
     name = "lost" if found.get("lost") else "diverged" if found.get("diverged") else "undecided" if reasons else "nothing_lost"
     return Outcome(name, _message(name, judged, told, found), reasons)
 
@@ -99,17 +101,21 @@ def _bare(case: Case) -> Iterator[str]:
 def _message(name: str, judged: pl.DataFrame, told: pl.DataFrame, found: dict[str, int]) -> str:
     """The banner's sentence."""
     discarded = sum(found.get(f, 0) for f in DISCARDED)
-    in_ranges = int(told.get_column("count").sum() or 0)
+    in_ranges = int(told.filter(pl.col("fate").is_in(DISCARDED)).get_column("count").sum())
     tail = (
         f"; {_count(discarded + in_ranges, 'write')} that never committed {'was' if discarded + in_ranges == 1 else 'were'} discarded."
         if discarded + in_ranges
         else "."
     )
-    lost = judged.filter(pl.col("fate") == "lost")
+    bounds = [
+        judged.filter(pl.col("fate") == "lost").select(low="zxid", high="zxid"),
+        told.filter(pl.col("fate") == "lost").select(low="from", high="to"),
+    ]
+    lost = pl.concat(bounds)
     return {
         "nothing_lost": "Nothing was ever written." if judged.is_empty() and not in_ranges else "No committed write was lost" + tail,
         "lost": f"{_count(found.get('lost', 0), 'committed write')} {'was' if found.get('lost') == 1 else 'were'} lost"
-        + (f" ({text(lost.item(0, 'zxid'))} to {text(lost.item(-1, 'zxid'))})." if lost.height else "."),
+        + (f" ({text(int(str(lost['low'].min())))} to {text(int(str(lost['high'].max())))})." if lost.height else "."),
         "diverged": f"The servers' histories contradict each other about {_count(found.get('diverged', 0), 'write')}.",
         "undecided": "It cannot be told whether a committed write was lost.",
     }[name]

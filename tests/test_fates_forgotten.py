@@ -1,0 +1,66 @@
+"""Committed writes of which no record is left: what an epoch began with and a later one has not, and what a log goes on without."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fates_tables import Incident, Line, column, disk, fates, zxid
+
+WHOLE = disk("1:1-9 / 2:1-3", "0:0", 2)
+
+
+def led(server: int, other: int, before: str, learner: str, number: int, at: int) -> dict[int, list[Line]]:
+    """``server`` votes for itself with what it has, synchronizes ``other`` by DIFF from ``learner``, and establishes an epoch."""
+    had, position = zxid(before), zxid(learner)
+    own = Line("fle_new_election", f"New election. My id = {server}, proposed zxid=0x{had:x}", {"my_sid": server, "zxid": had}, at + 1)
+    synced = {"sid": other, "peer_zxid": position, "min_committed": zxid("1:1"), "max_committed": had, "last_processed": had}
+    quorum = {"zxid": number << 32, "sids": f"[[{server}, {other}]]"}
+    return {
+        server: [
+            Line("state_looking", "LOOKING", {}, at),
+            own,
+            Line("state_leading", "LEADING", {}, at + 2),
+            Line("sync_decision", f"Synchronizing with Learner sid: {other}", synced, at + 3),
+            Line("quorum_supported", f"Have quorum of supporters, sids: [[{server}, {other}]]", quorum, at + 5),
+        ],
+        other: [
+            Line("state_looking", "LOOKING", {}, at),
+            Line("state_following", "FOLLOWING", {}, at + 2),
+            Line("learner_diff", f"Getting a diff from the leader 0x{had:x}", {"zxid": had}, at + 4),
+            Line("uptodate", "Learner received UPTODATE message", {}, at + 6),
+        ],
+    }
+
+
+def test_what_an_epoch_began_with_and_the_next_one_has_not_is_lost_though_no_record_is_left() -> None:
+    """3 led epoch 2 with 1:9; 1 was told so, but logged 1:7 only, and won the next election by its epoch (ZOOKEEPER-4643)."""
+    second, fourth = led(3, 1, "1:9", "1:7", 2, 10), led(1, 2, "1:7", "1:7", 4, 30)
+    lines = {3: second[3], 1: second[1] + fourth[1], 2: fourth[2]}
+    judged = Incident({s: disk("1:1-7 / 4:1-3", "0:0", 4) for s in (1, 2, 3)}, lines=lines).judged()
+    rows = judged.ranges.select("fate", "from", "to", "count", "committed").rows()
+    assert rows == [("lost", zxid("1:8"), zxid("1:9"), 2, "yes")]
+    assert judged.verdict == "lost"
+    assert "0x100000008 to 0x100000009" in judged.message
+
+
+def test_an_epoch_that_began_with_all_of_it_lost_nothing() -> None:
+    second, fourth = led(3, 1, "1:7", "1:7", 2, 10), led(1, 2, "1:7", "1:7", 4, 30)
+    lines = {3: second[3], 1: second[1] + fourth[1], 2: fourth[2]}
+    judged = Incident({s: disk("1:1-7 / 4:1-3", "0:0", 4) for s in (1, 2, 3)}, lines=lines).judged()
+    assert (judged.ranges.height, judged.verdict) == (0, "nothing_lost")
+
+
+@pytest.mark.parametrize(
+    ("log", "snapshots", "fate"),
+    [
+        ("1:1-4 1:6-9 / 2:1-3", "0:0", "undecided"),  # no snapshot was removed, and none lies in the gap
+        ("1:1-4 1:6-9 / 2:1-3", "0:0 1:5", "survived"),  # it was received in a snapshot
+        ("1:1-4 1:6-9 / 2:1-3", "1:9", "survived"),  # the snapshot that was received may have been purged
+        ("1:1-4 / 1:6-9 / 2:1-3", "0:0", "survived"),  # a file may be missing between the two
+    ],
+)
+def test_what_a_log_goes_on_without_may_be_gone(log: str, snapshots: str, fate: str) -> None:
+    judged = Incident({1: WHOLE, 2: WHOLE, 3: disk(log, snapshots, 2)}).judged()
+    assert fates(judged)["1:5"] == fate
+    assert fates(judged)["1:6"] == "survived"
+    assert ("server 3" in str(column(judged, "why")["1:5"]).lower()) == (fate == "undecided")
