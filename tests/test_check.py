@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 import zlib
 from pathlib import Path
 
+import polars as pl
 import pytest
 from check_disks import CONFIG, E1, E2, HISTORY, TREE, disk, one_log, outcomes, records, report_of
 from record_bytes import create, log, node, snapshot
@@ -419,3 +422,29 @@ def test_a_server_without_a_sid_goes_by_its_label(tmp_path: Path, capsys: pytest
 
 def test_a_report_of_nothing_is_unknown() -> None:
     assert checks.Report().verdict == UNKNOWN
+
+
+# ---------------------------------------------------------------- rows
+def test_what_was_found_as_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A damaged byte, a hole and a chop: each is a row, and the formats have the same rows."""
+    content = bytearray(records((A, B, D, E, F, G, H)))
+    content[content.rindex(b"B") - 20] ^= 1
+    three(tmp_path / "evidence", logs={f"log.{A:x}": bytes(content)})
+    asked = ["check", str(tmp_path / "evidence"), "-q", "--chop", f"0x{B:x}", "--format"]
+    assert run([*asked, "json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert run([*asked, "ndjson"]) == 1
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["name"] for row in rows if row["what"] == "check"] == [check["check"] for check in document["checks"]]
+    assert [(row["server"], row["outcome"]) for row in rows if row["what"] == "start"] == [
+        (1, "would start"), (2, "would not start"), (3, "would start"),
+    ]  # fmt: skip
+    (damage,) = [row for row in rows if row["what"] == "damage"]
+    assert (damage["server"], damage["evidence"][0]["source"].rsplit("/", 1)[-1]) == (2, f"log.{A:x}")
+    assert 0 < damage["evidence"][0]["offset"] < content.rindex(b"B")
+    assert [row["server"] for row in rows if row["what"] == "plan"] == [1, 2, 3]
+    assert all("LogChopper" in row["why"] for row in rows if row["what"] == "plan")
+    assert run([*asked, "csv"]) == 1
+    assert len(list(csv.reader(io.StringIO(capsys.readouterr().out)))) == len(rows) + 1
+    assert run([*asked, "parquet", "-o", str(tmp_path / "found.parquet")]) == 1
+    assert pl.read_parquet(tmp_path / "found.parquet")["what"].to_list() == [row["what"] for row in rows]
