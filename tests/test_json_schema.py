@@ -23,6 +23,7 @@ DOCUMENTS = {
     "events-summary": [["events", "--summary"]],
     "check": [["check"]],
     "incidents": [["incidents"]],
+    "answers": [["answers"]],
 }
 RUNS = {"simulate": ["1:1:8", "2:1:8", "4:1:7", "--voters", "5"]}
 """Documents of no evidence: the command's own arguments."""
@@ -36,6 +37,7 @@ SMALLEST = {
     "events-summary": {"total": {}},
     "check": {"checks": [{"outcome": "maybe"}]},
     "incidents": {"losses": [{}]},
+    "answers": {"facts": [{"key": "mode", "value": "leader"}]},
     "txns": {"zxid": 17},
     "tree-snapshots": {"path": "a"},
     "salvage": {"content": "some"},
@@ -128,6 +130,20 @@ def test_what_is_wrong_does_not_pass(capsys, samples, name):
         del less[key]
         assert not validator(name).is_valid(less), key
     assert validator(name).is_valid({**good, "new_key": 1})
+
+
+def test_facts_of_every_form(capsys, tmp_path):
+    """A zxid, a session with its client and when it began: each in the row of a line."""
+    (tmp_path / "srvr.txt").write_text("Zookeeper version: 3.8.0-abc, built on 2022\nZxid: 0x100000024\nMode: follower\nNode count: 7\n")
+    (tmp_path / "cons.txt").write_text(
+        " /127.0.0.1:51234[1](queued=0,recved=3,sent=3,sid=0x10000237fe30000,lop=PING,est=1700000000000,to=6000,lcxid=0x2,"
+        "lzxid=0x100000024,lresp=1,llat=0,minlat=0,avglat=0,maxlat=1)\n"
+    )
+    assert cli.run(["answers", str(tmp_path), "-q", "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    validator("answers").validate(told)
+    assert {row["zxid"] for row in told["facts"]} >= {"0x100000024", None}
+    assert any(row["session"] == "0x10000237fe30000" and row["since"] for row in told["facts"])
 
 
 def test_a_range_of_salvage():
