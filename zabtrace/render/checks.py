@@ -33,7 +33,7 @@ def rows(report: Report, names: wording.Names) -> View:
     return View({"rows": found}, "rows", [], pl.DataFrame(as_text, schema=ROW))
 
 
-ROW = {
+ROW: dict[str, Any] = {
     "what": pl.String, "name": pl.String, "server": pl.String, "outcome": pl.String, "zxid": pl.String, "to": pl.String, "why": pl.String,
     "evidence": pl.List(pl.Struct({"source": pl.String, "line": pl.Int64, "offset": pl.Int64, "says": pl.String})),
 }  # fmt: skip
