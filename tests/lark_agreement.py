@@ -26,6 +26,9 @@ from zabtrace.source import Source
 NAME = "messages.lark"
 GRAMMAR = messages().grammar
 RULES = sorted(GRAMMAR.rules)
+TRACE_HEAD = "trace_head"
+OF_TRACES = {kind for shape in GRAMMAR.rules[TRACE_HEAD] for kind in kinds_of(shape.kind)}
+"""Kinds that the head of a stack trace tells; that of its message may give way to it."""
 HEAD = ("level", "thread", "logger", "message")
 PLAIN = {
     "INT": int,
@@ -80,7 +83,10 @@ def disagreements(path: Path) -> Iterator[str]:
     for row in rows.iter_rows(named=True):
         line, message = row["line"], row["message"].rstrip(" \t")
         fields = {name: value for name, value in values(log, row["kind"], line).items() if value is not None}
-        if message and not agrees([*rules_of(row["logger"], row["level"]), ANYWHERE], message, row["kind"], fields):
+        rules, text = [*rules_of(row["logger"], row["level"]), ANYWHERE], message
+        if row["kind"] in OF_TRACES and row["trace"]:  # the reason stands in the trace alone: Lark reads that too
+            rules, text = [TRACE_HEAD], row["trace"].rstrip(" \t")
+        if message and not agrees(rules, text, row["kind"], fields):
             yield f"{path}:{line}: {row['kind']} {fields}: {message}"
         if layout is not None and not head_agrees(layout.name, lines[line - 1].rstrip("\r"), row):
             yield f"{path}:{line}: {layout.name} {[row[name] for name in HEAD]}: {lines[line - 1]}"
