@@ -7,9 +7,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from zabtrace.cli import run
+from zabtrace.errors import UsageError
 from zabtrace.evidence import gather, records, znodes
 from zabtrace.fates.judge import judge
 from zabtrace.replay import replay
+from zabtrace.replay.tree import tree_at
 
 DUMPS = Path(__file__).parent / "data" / "dumps" / "truncated-3.8.0"
 KEPT, GONE = {"survived", "recovered"}, {"truncated", "shadowed", "pending", "lost"}
@@ -154,3 +157,21 @@ def test_a_session_is_not_open_because_no_dump_shows_its_end(samples: Path, tmp_
 
     history = replay(gather([str(incident(samples, tmp_path, share=0.4))]))
     assert "open" not in sessions(history.trace, judge(history).writes)["state"].to_list()
+
+
+def test_a_tree_of_dumps_is_asked_for_by_its_copy_and_says_what_a_dump_is(samples: Path, tmp_path: Path) -> None:
+    """Server 1's first log as dumped holds every record from the birth of the tree on: its nodes are those of the bytes."""
+    trace = gather([str(incident(samples, tmp_path))])
+    with pytest.raises(UsageError, match=r"Records of it are in copies 1 \(printed by a tool of ZooKeeper\)"):
+        tree_at(trace, 1)
+    sample = gather([str(one) for one in sorted((samples / "truncated-3.8.0").glob("server-*"))])
+    dumped, stored = tree_at(trace, 1, copy=1), tree_at(sample, 1, 0x100000060)
+    assert dumped.zxid == 0x100000060
+    assert set(dumped.tree.nodes) == set(stored.tree.nodes)
+    assert any("printed" in remark for remark in dumped.remarks)
+    assert not any("printed" in remark for remark in stored.remarks)
+
+
+def test_a_dump_is_no_snapshot_to_compare(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diff", str(DUMPS), "--snapshot", "snapshot.0", "--snapshot", "snapshot.1"]) == 2
+    assert "zabtrace tree --snapshots" in capsys.readouterr().err

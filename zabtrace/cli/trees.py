@@ -186,9 +186,16 @@ def _snapshot_sides(trace: Trace, wanted: tuple[str, ...]) -> Sides:
     for word in wanted:
         found = [name for name in trace.snapshots["source"].to_list() if name == word or name.endswith(f"/{word.lstrip('/')}")]
         if len(found) != 1:
-            raise UsageError(f"--snapshot {word}: {len(found)} snapshots of the evidence end so{': ' if found else ''}{', '.join(found)}.")
+            raise UsageError(f"--snapshot {word}: {len(found)} snapshots of the evidence end so{_listed(trace, found)}.")
         names += found
     return Sides(snapshot_tree(trace, names[0]), snapshot_tree(trace, names[1]), (names[0], names[1]), histories=False)
+
+
+def _listed(trace: Trace, found: list[str]) -> str:
+    """The snapshots that end so, or which could be named; a dump is none of them."""
+    if found or trace.snapshots.is_empty():
+        return f": {', '.join(found)}" if found else ". What SnapshotFormatter printed is listed by zabtrace tree --snapshots"
+    return f". There are: {', '.join(sorted(trace.snapshots['source'])[:10])}"
 
 
 def _server_sides(asked: Asked, trace: Trace, at: tuple[str, ...], copy: tuple[int, ...]) -> Sides:

@@ -79,7 +79,10 @@ def tree_at(trace: Trace, server: int, zxid: int | None = None, copy: int = 0) -
     """The tree of a server's copy after all its records up to ``zxid`` (None: all). Raises UsageError where it has no data at all."""
     records, snapshots = ordered(trace, server, copy), bases(trace, server, copy)
     if records.is_empty() and not snapshots:
-        raise UsageError(f"{_copy_name(trace, server, copy)} has no data files that can be replayed: no valid snapshot and no record.")
+        raise UsageError(
+            f"{_copy_name(trace, server, copy)} has no data files that can be replayed: no valid snapshot and no record."
+            f"{_elsewhere(trace, server, copy)}"
+        )
     at = _last(records, snapshots) if zxid is None else zxid
     base, remarks = _choose(records, snapshots, at)
     version = dict(trace.servers.select("server", "version").iter_rows()).get(server)
@@ -92,7 +95,7 @@ def tree_at(trace: Trace, server: int, zxid: int | None = None, copy: int = 0) -
         for step, _, _, stored in each(steps(replayed, ops, rules)):
             tree.apply(step)
             digest = stored if stored is not None or step.type != NONE else digest
-    remarks += _damaged(replayed) + _end(trace, records, tree.zxid, at, server, copy)
+    remarks += _printed(replayed) + _damaged(replayed) + _end(trace, records, tree.zxid, at, server, copy)
     proof = UNPROVED if digest is None else MATCHES if digest in _sums(tree, store) else DIFFERS
     return Replayed(tree, store, server, copy, base, replayed.height, ".".join(map(str, rules.release)), proof, tuple(remarks))
 
@@ -109,6 +112,21 @@ def snapshot_tree(trace: Trace, source: str) -> Replayed:
     if base.bound > base.zxid:
         remarks.append(f"{source} is fuzzy: it holds a part of what came after {text(base.zxid)}, up to {text(base.bound)}.")
     return Replayed(load(store, base, rules_of(None)), store, row["server"], row["copy"] or 0, base, 0, "", UNPROVED, tuple(remarks))
+
+
+def _elsewhere(trace: Trace, server: int, copy: int) -> str:
+    """Which other copies of that server hold records."""
+    mine = trace.txns.filter((pl.col("server") == server) & (pl.col("copy") != copy))
+    held = mine.group_by("copy").agg(pl.col("dump").fill_null(False).all()).sort("copy").rows()
+    listed = ", ".join(f"{number} (printed by a tool of ZooKeeper)" if printed else str(number) for number, printed in held)
+    return f" Records of it are in copies {listed}: choose one with --copy." if listed else ""
+
+
+def _printed(replayed: pl.DataFrame) -> list[str]:
+    """What a dump is good for, where the tree was made of one."""
+    if not replayed["dump"].fill_null(False).any():
+        return []
+    return ["Records are those that ZooKeeper's own tool printed: it shows neither damage nor what it left out."]
 
 
 def _copy_name(trace: Trace, server: int, copy: int) -> str:
