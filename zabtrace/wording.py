@@ -66,7 +66,7 @@ def plain(text: object) -> str:
 
 def moment(time: object) -> str | None:
     """A time (UTC) as ISO 8601 with milliseconds and Z; null as null."""
-    return None if not isinstance(time, datetime) else f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
+    return None if not isinstance(time, datetime) else f"{time.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def hexadecimal(numbers: pl.Series) -> pl.Series:
