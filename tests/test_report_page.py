@@ -123,6 +123,32 @@ def test_a_button_goes_to_an_incident_in_all_panels(chromium: Any, pages: dict[s
         assert seen.errors == []
 
 
+CHART = """() => {
+  const chart = document.getElementById("chart-timeline"), drawn = chart.querySelector(".main-svg").getBoundingClientRect();
+  return { under: document.getElementById("elections").getBoundingClientRect().top - drawn.bottom, width: drawn.width,
+           height: drawn.height, ink: chart.layout.font.color };
+}"""
+
+
+@needs_chromium
+def test_the_chart_keeps_its_height_and_paper_gets_light_colours(chromium: Any, pages: dict[str, Path]) -> None:
+    with opened(chromium, pages["made"], color_scheme="dark") as seen:
+        seen.page.wait_for_selector("#chart-timeline[data-ready]")
+        first = seen.page.evaluate(CHART)
+        seen.page.set_viewport_size({"width": 700, "height": 900})
+        seen.page.wait_for_timeout(400)
+        narrow = seen.page.evaluate(CHART)
+        assert (narrow["height"], narrow["width"] < first["width"]) == (first["height"], True)
+        assert min(first["under"], narrow["under"]) >= 0
+        seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        printed = seen.page.evaluate(CHART)
+        assert (printed["ink"], printed["width"]) == ("#1f2933", 1000)
+        seen.page.evaluate("dispatchEvent(new Event('afterprint'))")
+        seen.page.wait_for_timeout(200)
+        assert seen.page.evaluate(CHART) == narrow
+        assert seen.errors == []
+
+
 @needs_chromium
 def test_keys_walk_through_the_page(chromium: Any, pages: dict[str, Path]) -> None:
     with opened(chromium, pages["many"]) as seen:

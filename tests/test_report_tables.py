@@ -58,9 +58,11 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def shown(grid: Any) -> list[str]:
-    texts: list[str] = grid.locator("tbody tr:not(.proof) td.zxid").all_inner_texts()
-    return texts
+def shows(grid: Any, numbers: list[int]) -> None:
+    """The table comes to show these writes and no others: it sorts and searches a moment after it was asked to."""
+    from playwright.sync_api import expect
+
+    expect(grid.locator("tbody tr:not(.proof) td.zxid")).to_have_text(written(numbers))
 
 
 def written(numbers: list[int]) -> list[str]:
@@ -72,17 +74,17 @@ def test_rows_are_sorted_as_numbers_and_paged(chromium: Any, file: Path) -> None
     numbers = [zxid(n) for n in range(NUMBER)]
     with opened(chromium, file) as seen:
         grid = seen.page.locator("#writes .grid[data-ready]")
-        assert shown(grid) == written(numbers[:25])
+        shows(grid, numbers[:25])
         grid.get_by_role("link", name="Next").click()
-        assert shown(grid) == written(numbers[25:50])
+        shows(grid, numbers[25:50])
         assert "26–50 of 120" in grid.inner_text()
         head = grid.locator("th", has_text="zxid")
         head.click()
-        assert head.get_attribute("aria-sort") == "ascending"
-        assert shown(grid) == written(numbers[:25])
+        grid.locator("th[aria-sort=ascending]").wait_for()
+        shows(grid, numbers[:25])
         head.get_by_role("button").press("Enter")
-        assert head.get_attribute("aria-sort") == "descending"
-        assert shown(grid) == written(numbers[::-1][:25])
+        grid.locator("th[aria-sort=descending]").wait_for()
+        shows(grid, numbers[::-1][:25])
         assert (seen.errors, seen.requests) == ([], [])
 
 
@@ -96,7 +98,7 @@ def test_a_search_finds_words_of_cells_and_of_sentences_as_text(chromium: Any, f
             ("place", []), ("tbody", []),
         ):  # fmt: skip
             box.fill(words)
-            assert shown(grid) == written([zxid(n) for n in found]), words
+            shows(grid, [zxid(n) for n in found])
         assert "No row holds these words." in grid.inner_text()
         assert (seen.page.locator("img").count(), seen.errors, seen.requests) == (0, [], [])
 
@@ -108,6 +110,7 @@ def test_sentences_stand_below_their_rows_in_any_order(chromium: Any, file: Path
         classes = "rows => rows.map((row) => row.className === 'proof' ? row.innerText.trim() : '')"
         assert grid.locator("tbody tr").evaluate_all(classes)[:11] == [*[""] * 4, "group0", *[""] * 4, "group1", ""]
         grid.locator("th", has_text="path").click()  # -1 is a number, the others are texts in the order of their characters
+        grid.locator("th[aria-sort=ascending]").wait_for()
         assert grid.locator("td[data-label=path]").all_inner_texts()[:4] == ["-1", "+1", "/<img src=x onerror=alert(1)>&lt;b&gt;", "/n0"]
         told = grid.locator("tbody tr").evaluate_all(
             "rows => rows.map((row) => row.className === 'proof' ? row.innerText.trim() : row.cells[0].innerText)"
@@ -128,6 +131,7 @@ def test_what_is_found_is_saved_and_copied_harmlessly(chromium: Any, file: Path)
     with opened(chromium, file, accept_downloads=True, permissions=["clipboard-read", "clipboard-write"]) as seen:
         grid = seen.page.locator("#writes .grid[data-ready]")
         grid.get_by_role("searchbox").fill("group1")
+        shows(grid, [zxid(n) for n in (4, 5, 6, 7)])
         with seen.page.expect_download() as download:
             grid.get_by_role("button", name="CSV").click()
         saved = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))

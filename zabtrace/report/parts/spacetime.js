@@ -52,5 +52,6 @@
   });
   root.hidden = false;
   new IntersectionObserver((seen, observer) => { if (seen.some((one) => one.isIntersecting)) { observer.disconnect(); pick(); } }, { rootMargin: "400px" }).observe(root);
+  addEventListener("beforeprint", () => { if (!election) pick(); });
   addEventListener("resize", () => { if (election) draw(); });
 })();

@@ -32,6 +32,19 @@ document.addEventListener("keydown", (event) => {
   if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
 });
 
+// Paper is white: what is drawn in the colours of the theme is drawn again.
+addEventListener("beforeprint", () => {
+  const root = document.documentElement;
+  root.dataset.chosen = root.dataset.theme ?? "";
+  root.dataset.theme = "light";
+  document.dispatchEvent(new Event("theme"));
+});
+addEventListener("afterprint", () => {
+  const root = document.documentElement, chosen = root.dataset.chosen;
+  delete root.dataset.chosen;
+  if (chosen) root.dataset.theme = chosen; else delete root.dataset.theme;
+  document.dispatchEvent(new Event("theme"));
+});
 // Printing shows what stands in closed details too.
 addEventListener("beforeprint", () => document.querySelectorAll("details:not([open])").forEach((one) => { if (!one.dataset.long) { one.dataset.closed = "1"; one.open = true; } }));
 addEventListener("afterprint", () => document.querySelectorAll("details[data-closed]").forEach((one) => { one.open = false; delete one.dataset.closed; }));

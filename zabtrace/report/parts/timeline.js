@@ -1,4 +1,5 @@
 // The charts: figures from JSON blocks, in the colours of the theme; a click shows evidence, a button goes to an incident.
+const PAPER = 1000; // pixels of a page in landscape
 for (const block of document.querySelectorAll('script[type="application/json"][id^="data-"]')) {
   const target = document.getElementById(block.id.replace("data-", "chart-"));
   if (!target) continue;
@@ -35,6 +36,7 @@ for (const block of document.querySelectorAll('script[type="application/json"][i
     keys.reduce((at, key) => (at[key] = at[key] || {}), figure.layout)[leaf] = value;
   }
   for (const trace of figure.data) if (trace.meta === "ink") trace.marker.color = trace.marker.line.color = Theme.colour("--ink");
+  target.style.height = `${figure.layout.height}px`; // plotly asks its box how high it may be whenever the window changes
   Plotly.newPlot(target, figure.data, figure.layout, options).then(() => {
     target.dataset.ready = "1";
     target.on("plotly_click", (event) => {
@@ -44,6 +46,8 @@ for (const block of document.querySelectorAll('script[type="application/json"][i
     target.on("plotly_doubleclick", () => { restore(); });
   });
   document.addEventListener("theme", repaint);
+  addEventListener("beforeprint", () => Plotly.relayout(target, { width: PAPER }));
+  addEventListener("afterprint", () => Plotly.relayout(target, { width: null, autosize: true }));
   document.querySelectorAll("#jumps button").forEach((button) => button.addEventListener("click", () => {
     document.querySelectorAll("#jumps button").forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
     if (button.dataset.incident) go(incidents[Number(button.dataset.incident)]); else everything();
