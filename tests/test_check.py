@@ -244,6 +244,8 @@ COMMIT = (
 ORDERS = {
     "the first gap behind a synchronization": (STATE + GAP.format(n=1, e=1, sid="{sid}"), HOLDS),
     "a second one": (STATE + GAP.format(n=1, e=1, sid="{sid}") + GAP.format(n=3, e=100000002, sid="{sid}"), VIOLATED),
+    "the first of the next epoch": (STATE + GAP.replace("0x10000000{n}", "0x20000000{n}").format(n=1, e=100000006, sid="{sid}"), HOLDS),
+    "the second of the next epoch": (STATE + GAP.replace("0x10000000{n}", "0x20000000{n}").format(n=2, e=100000006, sid="{sid}"), VIOLATED),
     "a COMMIT of another proposal": (STATE + COMMIT, VIOLATED),
 }
 

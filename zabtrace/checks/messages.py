@@ -1,7 +1,8 @@
 """What servers printed about messages that came out of order (the in-action checks of the TLA+ specification of ZooKeeper 3.7).
 
 Strategy: a server that meets such a message says so, and goes on or ends; its line is the witness. Only "Got zxid .. expected .." is
-ordinary where 0x1 is expected: a learner counts from 0 when its synchronization begins, and again behind it (Follower.processPacket).
+ordinary where 0x1 is expected: a learner counts from 0 when its synchronization begins, and again behind it (Follower.processPacket);
+and where the first proposal of a later epoch comes, as in a DIFF over the end of an epoch (Learner.syncWithLeader).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import polars as pl
 
 from zabtrace.checks.findings import Finding, Witness, settled
 from zabtrace.checks.scene import Scene, line
+from zabtrace.zxid import counter_of, epoch_of
 
 ILLEGAL = {
     "commit_mismatch_exit": "a COMMIT that is not the next pending proposal's",
@@ -42,6 +44,8 @@ def _illegal(scene: Scene) -> Iterator[tuple[str, Witness]]:
 
 
 def _gaps(scene: Scene) -> Iterator[tuple[str, Witness]]:
-    """Gaps between two proposals; the first ones of a learner and of its follower are expected to be 0x1."""
-    for row in scene.history.trace.events(GAP).filter(pl.col("expected_zxid") != FIRST).iter_rows(named=True):
+    """Gaps between two proposals; the first ones of a learner and of its follower are expected to be 0x1, and each epoch begins anew."""
+    next_epoch = (counter_of("zxid") == FIRST) & (epoch_of("zxid") > epoch_of("expected_zxid"))
+    ordinary = (pl.col("expected_zxid") == FIRST) | next_epoch.fill_null(value=False)
+    for row in scene.history.trace.events(GAP).filter(~ordinary).iter_rows(named=True):
         yield f"server {row['server']} met a gap between proposals: {row['message']}", line(row)
