@@ -85,3 +85,29 @@ def test_a_member_that_is_started_standalone_is_named(tmp_path: Path, served_bef
             log.say(ms + 1, "o.a.z.s.q.QuorumPeerMain", STANDALONE, "main", "WARN")
     found = incidents(replay(gather([str(saved(tmp_path, [log], CONFIG + "server.2=b:2888:3888\nserver.3=c:2888:3888\n"))]))).findings
     assert ("a member ran standalone" in found["what"].to_list()) == served_before
+
+
+@pytest.mark.parametrize(("voted", "verdict"), [(1, "nothing_lost"), (0, "undecided")])
+def test_an_epoch_without_writes_is_judged_by_the_votes_behind_it(tmp_path: Path, voted: int, verdict: str) -> None:
+    """All of epoch 1 was left before anything was written: a vote of 0x0 with that epoch shows it, with epoch 0 a wiped disk."""
+    logs = [Log(sid) for sid in (1, 2, 3)]
+    for start, epoch in ((0, 0), (5000, voted)):
+        for log in logs:
+            log.starts(start)
+            log.looks(start + 10, 0)
+            for sid in (1, 2, 3):
+                log.hears(start + 20, sid, sid, 1, epoch, 0)
+            for sid in (1, 2, 3):
+                log.hears(start + 30, sid, 3, 1, epoch, 0)
+        for log in logs[:2]:
+            log.follows(start + 300, 3, 0)
+        logs[2].leads(start + 300, 1 if start == 0 else 2, [1, 2], 0, 0)
+    saved(tmp_path, logs)
+    for log in logs:
+        data = tmp_path / f"server-{log.sid}" / "data" / "version-2"
+        data.mkdir(parents=True)
+        (data / "snapshot.0").write_bytes(TREE)
+        (data / "log.200000001").write_bytes(records(0x200000001 + n for n in range(4)))
+        for name in ("currentEpoch", "acceptedEpoch"):
+            (data / name).write_text("2")
+    assert judge(replay(gather([str(tmp_path)]))).verdict == verdict

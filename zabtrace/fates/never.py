@@ -57,16 +57,20 @@ class Readings:
         return self.history.trace.events("fle_new_election").drop_nulls("zxid").select("server", "time", "zxid")
 
     @cached_property
+    def own_votes(self) -> pl.DataFrame:
+        """The notifications that servers printed of their own votes for themselves while LOOKING."""
+        own = (pl.col("sid") == pl.col("server")) & (pl.col("leader") == pl.col("server")) & (pl.col("state") == "LOOKING")
+        return self.history.trace.events(*NOTIFICATIONS).filter(own & pl.col("peer_epoch").is_not_null())
+
+    @cached_property
     def regressed(self) -> frozenset[int]:
         """Servers whose vote once fell behind their own earlier words: their disks were wiped, or put back to an older state."""
         places = self.history.trace.events("fle_new_election", "snapshot_start", "learner_trunc", "learner_snap")
         fallen = {key[0] for key, rows in places.partition_by("server", as_dict=True).items() if _falls(rows)}
-        own = (pl.col("sid") == pl.col("server")) & (pl.col("leader") == pl.col("server")) & (pl.col("state") == "LOOKING")
-        epochs = self.history.trace.events(*NOTIFICATIONS).filter(own & pl.col("peer_epoch").is_not_null())
         order = self.history.trace.lines.select("source", "order").unique(subset=["source"])
         served = placed(self.history.roles.drop_nulls("epoch").join(order, on="source", how="left")).select("server", "at", lived="epoch")
         lived = pl.col("lived").cum_max().over("server")
-        voted = within(placed(epochs.drop("role", "epoch")), served.with_columns(lived), "lived")
+        voted = within(placed(self.own_votes.drop("role", "epoch")), served.with_columns(lived), "lived")
         # currentEpoch is written before the server serves in an epoch, and never falls (Learner.syncWithLeader)
         behind = voted.filter((pl.col("peer_epoch").diff().over("server") < 0) | (pl.col("peer_epoch") < pl.col("lived")))
         return frozenset(fallen | set(behind.get_column("server").to_list()))
@@ -200,14 +204,16 @@ def _named_in(read: Readings, own: pl.DataFrame, server: int, f: int) -> list[in
 
 
 def _first_votes(read: Readings, server: int, f: int, successor: int) -> list[int]:
-    """The server's first vote for itself after it left ``f``, where it names a zxid of ``f``."""
+    """The server's first vote for itself after it left ``f``, where it names a zxid of ``f``, or shows that it had none of ``f``."""
     roles = read.history.roles.filter(pl.col("server") == server)
     served = roles.filter(pl.col("epoch") == f).get_column("end").max()
     later = roles.filter(pl.col("epoch") >= successor).get_column("start").min()
     if served is None or later is None or not covers_tail(read.history, server):
         return []
     between = (pl.col("server") == server) & (pl.col("time") >= served) & (pl.col("time") <= later)
-    return [z for z in read.votes.filter(between).head(1).get_column("zxid").to_list() if epoch(z) == f]
+    # below f it ended where it stood before f, if its disk still had the currentEpoch of f: then it was not wiped
+    kept = read.own_votes.filter(between & (pl.col("peer_epoch") >= f)).height > 0
+    return [z for z in read.votes.filter(between).head(1).get_column("zxid").to_list() if epoch(z) == f or (kept and epoch(z) < f)]
 
 
 def first_tops(read: Readings, f: int, successor: int) -> dict[int, int]:
