@@ -68,13 +68,13 @@ def quorum_of_disks(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
     that left theirs, so that one of them was copied before (and has been cut since) or put back, while another one may have read the write
     from its socket only after that.
     """
-    newest = history.epochs.filter(pl.col("status") == "established").get_column("epoch").max()
+    newest = _newest(history)
     for moment, holders in _moments(history, chains).items():
         ends = sorted({h.last for h in holders}, reverse=True)
         for z in ends:
             mine = [h for h in holders if h.last >= z and epoch(h.last) == epoch(z)]
             top = max(h.current_epoch for h in mine)
-            if moment == NEWEST and isinstance(newest, int) and newest > top:
+            if moment == NEWEST and newest > top:
                 continue
             if _decided(mine, holders, _configs_from(history, z)):
                 servers = ", ".join(str(h.server) for h in mine)
@@ -96,6 +96,23 @@ def _decided(mine: Sequence[Holder], all_read: Sequence[Holder], configs: Sequen
     read = {h.server for h in all_read}
     ahead = all((h.current_epoch, h.last) > (o.current_epoch, o.last) for h in mine for o in others)
     return voters <= read and ahead and all(c.is_quorum(h.server for h in mine) for c in configs)
+
+
+def _newest(history: History) -> int:
+    """The newest epoch that a quorum has accepted: an established one, or one that a disk names which fewer than a quorum have accepted.
+
+    A server writes its currentEpoch only after a quorum has written its acceptedEpoch (Leader.waitForEpochAck): where the disks do not show
+    that quorum, they are not of one moment.
+    """
+    established = history.epochs.filter(pl.col("status") == "established").get_column("epoch").max()
+    disks = history.disks.filter(pl.col("copy") == 0).select("server", "current_epoch", "accepted_epoch").drop_nulls()
+    current = disks.get_column("current_epoch").max()
+    if isinstance(current, int):
+        voters = history.config_at().voters
+        behind = voters & set(disks.filter(pl.col("accepted_epoch") < current).get_column("server").to_list())
+        if voters and not history.config_at().is_quorum(voters - behind):
+            return max(current, established if isinstance(established, int) else 0)
+    return established if isinstance(established, int) else 0
 
 
 def _configs_from(history: History, zxid: int) -> list[Config]:

@@ -143,33 +143,12 @@ def absences(zxids: pl.Series, chains: pl.DataFrame, newest: pl.DataFrame, disks
     return pl.concat(found).group_by("zxid").agg(absent_from=pl.col("server").sort())
 
 
-def passed_over(zxids: pl.Series, chains: pl.DataFrame, newest: pl.DataFrame, history: History) -> pl.DataFrame:
-    """Per zxid: ``passed_over_by``, the servers whose newest log goes on behind it, in the same file and epoch, without it.
+def unlogged(chains: pl.DataFrame, newest: pl.DataFrame, history: History) -> pl.DataFrame:
+    """Per zxid: ``unlogged_by``, servers that may have applied it without logging it, and led a later epoch.
 
     A follower that goes from one leader to the next without a restart names what it applied, not what it logged (ZOOKEEPER-4646), and is
-    sent what comes behind that. Nothing else leaves such a gap but a snapshot received, which lies in it, or was purged: purging keeps
-    the newest, so that one below the gap tells that none above it was removed. A DIFF from within the gap tells it too. Where the log of
-    such a follower was not read and it led later, what it applied last is in doubt.
+    sent what comes behind that. Where its log was read, a hole tells it (``in_a_hole``); else the last zxid that it named is in doubt.
     """
-    same = pl.col("source") == pl.col("source").shift(1).over("server", "copy")
-    gaps = chains.with_columns(same=same).join(newest, on=["server", "copy"], how="semi")
-    gaps = gaps.filter(pl.col("same") & (epoch_of("previous") == epoch_of("zxid")) & (pl.col("zxid") > pl.col("previous") + 1))
-    gaps = gaps.select("server", "copy", "previous", behind="zxid")
-    within = (pl.col("at") > pl.col("previous")) & (pl.col("at") < pl.col("behind"))
-    saved = gaps.join(history.trace.snapshots.select("server", "copy", at="zxid"), on=["server", "copy"])
-    filled = saved.filter(within).select("server", "copy", "previous")
-    purged = gaps.join(saved.filter(pl.col("at") <= pl.col("previous")), on=["server", "copy", "previous"], how="anti")
-    sent = history.syncs.filter(pl.col("mode") == "DIFF").select(server="learner", at="learner_zxid")
-    shown = gaps.join(sent, on="server").filter(within).select("server", "copy", "previous")
-    unshown = purged.join(shown, on=["server", "copy", "previous"], how="anti").select("server", "copy", "previous")
-    bare = gaps.join(pl.concat([filled, unshown]), on=["server", "copy", "previous"], how="anti").drop("copy")
-    inside = zxids.unique().to_frame("zxid").join_where(bare, pl.col("zxid") > pl.col("previous"), pl.col("zxid") < pl.col("behind"))
-    found = pl.concat([inside.select("zxid", "server"), _unlogged(chains, newest, history)])
-    return found.group_by("zxid").agg(passed_over_by=pl.col("server").unique().sort())
-
-
-def _unlogged(chains: pl.DataFrame, newest: pl.DataFrame, history: History) -> pl.DataFrame:
-    """Last zxid (zxid, server) that a follower applied when it went on to the next leader in one process, no record read, led later."""
     served = history.roles.filter(pl.col("role").is_in(["FOLLOWING", "LEADING", "OBSERVING"]))
     again = served.filter(pl.int_range(pl.len()).over("server", "process") > 0).select("server", "epoch")
     sent = history.syncs.filter((pl.col("mode") == "DIFF") & (counter_of("learner_zxid") > 0))
@@ -177,7 +156,8 @@ def _unlogged(chains: pl.DataFrame, newest: pl.DataFrame, history: History) -> p
     led = history.epochs.filter(pl.col("status") == "established").select("leader", later="epoch").drop_nulls()
     doubtful = positions.join(led, left_on="server", right_on="leader").filter(pl.col("later") > pl.col("epoch"))
     logged = chains.join(newest, on=["server", "copy"], how="semi").select("server", "zxid")
-    return doubtful.join(logged, on=["server", "zxid"], how="anti").select("zxid", "server").unique()
+    unread = doubtful.join(logged, on=["server", "zxid"], how="anti")
+    return unread.group_by("zxid").agg(unlogged_by=pl.col("server").unique().sort())
 
 
 def weak_above(tops: Mapping[int, Mapping[int, int]], thresholds: Mapping[int, int | None]) -> pl.Expr:
@@ -201,7 +181,7 @@ def fate() -> pl.Expr:
         .then(pl.lit("undecided"))
         .when((pl.col("state").is_null() | (pl.col("state") == IN)) & pl.col("doubted") & ~pl.col("doomed"))
         .then(pl.lit("undecided"))
-        .when((pl.col("state").is_null() | (pl.col("state") == IN)) & pl.col("passed_over_by").is_not_null())
+        .when((pl.col("state").is_null() | (pl.col("state") == IN)) & pl.col("unlogged_by").is_not_null())
         .then(pl.lit("undecided"))
         .when((pl.col("state") == IN) & pl.col("weak") & ~pl.col("in_epoch_proof") & ~pl.col("acked"))
         .then(pl.lit("recovered"))

@@ -41,9 +41,9 @@ WHYS: tuple[tuple[pl.Expr, str, tuple[str, ...]], ...] = (
     (_FATE == "truncated", "In no newest copy: {}; {}.", ("cut", "never")),
     ((_FATE == "undecided") & pl.col("returned"), "Discarded once ({}), yet a still later epoch has it again.", ("cut",)),
     (
-        (_FATE == "undecided") & pl.col("passed_over_by").is_not_null(),
+        (_FATE == "undecided") & pl.col("unlogged_by").is_not_null(),
         "Server {} may have applied it without logging it: no record of it was read there, and it led a later epoch.",
-        ("passed_over_by",),
+        ("unlogged_by",),
     ),
     (pl.col("state").is_null(), "No later epoch is known, and nothing shows that it was committed or that it was not.", ()),
 )
@@ -107,7 +107,7 @@ def _why(case: Case) -> pl.Expr:
         "never": never,
         "rule": pl.col("proof_rule").replace_strict(RULES, default="answered to a client"),
         "held": pl.col("on_disk_of").cast(pl.List(pl.String)).list.join(", ").fill_null(""),
-        "passed_over_by": pl.col("passed_over_by").cast(pl.List(pl.String)).list.join(", "),
+        "unlogged_by": pl.col("unlogged_by").cast(pl.List(pl.String)).list.join(", "),
         "epoch": pl.col("epoch"),
         "kept_by": pl.col("kept_by"),
     }
