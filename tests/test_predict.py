@@ -8,6 +8,7 @@ import pytest
 from check_disks import E1, E2, TREE, disk, one_log, records, report_of
 from record_bytes import node, snapshot
 
+from tests import fates_tables
 from zabtrace import documents, wording
 from zabtrace.cli import run
 from zabtrace.evidence import gather
@@ -173,3 +174,14 @@ def test_files_in_the_wrong_folder(tmp_path: Path, case: str) -> None:
 def test_older_releases_do_not_look_at_the_folders(tmp_path: Path) -> None:
     report = report_of(placed(tmp_path, logs_in="data", snapshots_in="data", config=APART), version="3.4.11")
     assert [one.would_start for one in report.servers if one.server == 1] == [True]
+
+
+def test_a_disk_that_was_sent_a_snapshot_lacks_what_its_epoch_discarded() -> None:
+    """1 was wiped and received 1:5 in a snapshot: its log begins with epoch 2, and does not show what that epoch went on without."""
+    went_on = fates_tables.disk("1:1-5 / 2:1-3", "0:0 1:5", 2)
+    disks = {1: fates_tables.disk("2:1-3", "0:0 1:5", 2), 2: went_on, 3: fates_tables.disk("1:1-8", "0:0", 1)}
+    prediction = predict(replay(fates_tables.Incident(disks).trace()))
+    tail = tuple(fates_tables.zxid(f"1:{n}") for n in (6, 7, 8))
+    starts = {start.servers: start.discarded for start in prediction.starts}
+    assert starts == {(1, 2): (), (1, 3): tail, (2, 3): tail, (1, 2, 3): tail}
+    assert {choice.server: choice.would_lose for choice in prediction.choices if choice.server != 3} == {1: tail, 2: tail}

@@ -15,14 +15,15 @@ from itertools import combinations
 import polars as pl
 
 from zabtrace.fates import judge
-from zabtrace.fates.labels import absences
+from zabtrace.fates.cuts import cuts, established
+from zabtrace.fates.labels import absences, discarded_by
 from zabtrace.protocol.quorum import Config
 from zabtrace.protocol.sync import COMMITTED_LOG, SNAPSHOT_SIZE_FACTOR, Position, Sync, decide
 from zabtrace.protocol.vote import Vote, decided_by
 from zabtrace.replay.disks import chains
 from zabtrace.replay.history import History
 from zabtrace.replay.learned import learned
-from zabtrace.zxid import text
+from zabtrace.zxid import epoch_of, text
 
 MOST_VOTERS = 7
 """With more voters only the start of all of them is predicted, and what --start names."""
@@ -99,7 +100,7 @@ class _Disk:
     """The last zxids of its history: what the committed log of a server that has not been restarted holds."""
     returning: frozenset[int]
     lacks: frozenset[int]
-    """zxids that lie live on some other disk and that this one's history passes over or ends before."""
+    """zxids that lie live on some other disk, and that this one's history passes over, ends before, or discarded with its epoch."""
     version: str | None
     disk_log_from: int | None
     logged: tuple[int, ...]
@@ -130,8 +131,10 @@ def _disks(history: History, version: str | None) -> dict[int, _Disk]:
     newest = history.disks.filter(
         (pl.col("copy") == 0) & pl.col("last_zxid").is_not_null() & ~pl.col("server").is_in(list(history.trace.unordered))
     )
-    rows = chains(history.trace, *learned(history)).filter(pl.col("copy") == 0)
-    every = rows.filter(pl.col("hidden_by").is_null()).get_column("zxid").unique()
+    every_copy = chains(history.trace, *learned(history))
+    rows = every_copy.filter(pl.col("copy") == 0)
+    live = rows.filter(pl.col("hidden_by").is_null()).select("zxid").unique().with_columns(epoch=epoch_of("zxid"))
+    every = live.with_columns(discarded_by=discarded_by(cuts(history, every_copy, established(history))))
     versions = {server: own or version for server, own in history.trace.servers.select("server", "version").iter_rows()}
     return {
         row["server"]: _disk(row, rows.filter(pl.col("server") == row["server"]), every, history, versions)
@@ -139,20 +142,23 @@ def _disks(history: History, version: str | None) -> dict[int, _Disk]:
     }
 
 
-def _disk(row: Mapping[str, int], own: pl.DataFrame, every: pl.Series, history: History, versions: Mapping[int, str | None]) -> _Disk:
+def _disk(row: Mapping[str, int], own: pl.DataFrame, every: pl.DataFrame, history: History, versions: Mapping[int, str | None]) -> _Disk:
     base = row["base_zxid"] if row["base_zxid"] is not None else -1
     newest = pl.DataFrame({"server": [row["server"]], "copy": [0]}, schema={"server": pl.Int64, "copy": pl.Int64})
-    passed = absences(every, own, newest, history.disks.with_columns(current_epoch=pl.lit(1 << 31, dtype=pl.Int64)))
+    passed = absences(every.get_column("zxid"), own, newest, history.disks.with_columns(current_epoch=pl.lit(1 << 31, dtype=pl.Int64)))
     sendable = _sendable_from(row["server"], history)
     lacks = passed.filter(pl.col("absent_from").list.len() > 0).get_column("zxid").to_list()
+    live = frozenset(own.filter(pl.col("hidden_by").is_null()).get_column("zxid").to_list())
+    # what it has received in a snapshot is no record of its own: of that its epoch tells
+    left = every.filter(pl.col("discarded_by") <= (row["current_epoch"] or 0)).get_column("zxid").to_list()
     return _Disk(
         server=row["server"],
         vote=Vote(row["current_epoch"] or 0, row["last_zxid"], row["server"]),
-        live=frozenset(own.filter(pl.col("hidden_by").is_null()).get_column("zxid").to_list()),
+        live=live,
         replayed=_newest(own.filter(pl.col("zxid") > base), history),
         memory=_newest(own.filter(pl.col("hidden_by").is_null()).unique("zxid").sort("zxid"), history),
         returning=frozenset(own.filter(pl.col("hidden_by").is_not_null() & (pl.col("zxid") > base)).get_column("zxid").to_list()),
-        lacks=frozenset(lacks),
+        lacks=frozenset(lacks) | (frozenset(left) - live),
         version=versions.get(row["server"]),
         disk_log_from=sendable,
         logged=tuple(own.filter(pl.col("zxid") >= sendable).get_column("zxid").unique().sort().to_list()) if sendable is not None else (),
