@@ -58,7 +58,7 @@ def decode(buffer: Bytes, types: npt.NDArray[Any], at: Ints, end: Ints) -> Decod
         sheet.fill(op, found, rows)
         if op.code == opcodes.MULTI:
             members = _members(buffer, found, rows)
-            failed[members.filter(pl.col("type") == opcodes.ERROR)["row"].to_numpy()] = True
+            failed[members["row"].to_numpy()[members["type"].to_numpy() == opcodes.ERROR]] = True
     sheet.fill_digests(buffer, behind, end)
     columns = [*sheet.columns(buffer), pl.Series("failed", failed & parsed)]
     return Decoded(columns, members, parsed, stop)
@@ -219,7 +219,7 @@ def _members(buffer: Bytes, found: _Bodies, rows: Ints) -> pl.DataFrame:
         parsed[mine] = inner.ok
         sheet.fill(op, inner, mine)
     head = pl.DataFrame({"row": rows[row], "index": index, "type": types, "parsed": parsed, "op": names(types)}, schema=_MEMBER)
-    return head.with_columns(sheet.columns(buffer))
+    return head.hstack(sheet.columns(buffer))
 
 
 def names(types: npt.NDArray[Any]) -> pl.Series:

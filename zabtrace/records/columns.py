@@ -152,14 +152,10 @@ class Cursor:
         first, many = int(rows[0]), int(count[rows[0]])
         piece = self._walk(item, first, 0, many)
         size = int(self.at[first] - start[first])
-        words = (size + 7) // 8
-        fits = (self.end[rows] - start[rows] >= size) & (start[rows] <= self.buffer.size - 8 * words)
-        if not self.ok[first] or size > LONGEST_LIKELY or not fits[0]:
+        if not self.ok[first] or size > LONGEST_LIKELY:
             return piece, rows[1:]
-        near = np.flatnonzero(fits)
-        lists = every(self.buffer, f"V{8 * words}")[start[rows[near]]].view("<u8").reshape(near.size, words)
-        lists[:, -1] &= np.uint64((1 << 8 * ((size - 1) % 8 + 1)) - 1)
-        same = near[(lists == lists[0]).all(axis=1)]
+        near = np.flatnonzero(self.end[rows] - start[rows] >= size)
+        same = near[_as_first(self.buffer, start[rows[near]], size)]
         found, others = rows[same], np.ones(rows.size, dtype=np.bool_)
         others[same] = False
         self.at[found] = start[found] + size
@@ -225,6 +221,20 @@ def gather(buffer: Bytes, at: Ints, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return every(buffer, kind)[at].astype(kind.newbyteorder("="))
 
 
+def _as_first(buffer: Bytes, at: Ints, size: int) -> Flags:
+    """Whether the same ``size`` bytes stand at these positions as at the first; never, where they end too near to the buffer's end."""
+    words = (size + 7) // 8
+    same = at <= buffer.size - 8 * words
+    if same[0] and size:
+        found = every(buffer, f"V{8 * words}")[at[same]].view("<u8").reshape(-1, words)
+        found[:, -1] &= np.uint64((1 << 8 * ((size - 1) % 8 + 1)) - 1)
+        same[same] = (found == found[0]).all(axis=1)
+    else:
+        same[1:] = size == 0
+        same[0] = True
+    return same
+
+
 def taken_over(array: Any) -> pl.Series:
     """An Arrow array as a series, without a copy.
 
@@ -245,10 +255,20 @@ class _Exported:
 
 def each_distinct(buffer: Bytes, slices: Slices, what: Callable[[bytes], str | None]) -> pl.Series:
     """``what`` is made of the bytes in each slice, null for length -1; few of them differ."""
-    raw = taken_over(_views(buffer, slices))
-    distinct = raw.drop_nulls().unique()
-    made = pl.Series([what(content) for content in distinct], dtype=pl.String)
-    return raw.replace_strict(distinct, made, default=None, return_dtype=pl.String)
+    made: list[str | None] = [None]
+    rows, which = np.flatnonzero(slices.length >= 0), np.zeros(slices.length.size, dtype=np.int64)
+    for _ in range(REPEATED):
+        if rows.size > FEW and slices.length[rows[0]] <= LONGEST_LIKELY:
+            begin, size = int(slices.start[rows[0]]), int(slices.length[rows[0]])
+            same = slices.length[rows] == size
+            same[same] = _as_first(buffer, slices.start[rows[same]], size)
+            which[rows[same]] = len(made)
+            made.append(what(buffer[begin : begin + size].tobytes()))
+            rows = rows[~same]
+    raw = taken_over(_views(buffer, Slices(slices.start[rows], slices.length[rows])))
+    distinct = raw.unique()
+    which[rows] = raw.replace_strict(distinct, range(len(made), len(made) + distinct.len()), return_dtype=pl.Int64).to_numpy()
+    return pl.Series([*made, *map(what, distinct)], dtype=pl.String).gather(which)
 
 
 def texts(buffer: Bytes, slices: Slices) -> pl.Series:

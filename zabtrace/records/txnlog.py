@@ -244,9 +244,9 @@ def _decode(buffer: Bytes, records: walk.Records, *, hashed: bool) -> tuple[pl.D
             "checksum": records.stored, "checksum_ok": records.good, "payload_len": records.length,
             **({"payload_hash": hashing.hashes(buffer, begins, found.stop - begins)} if hashed else {}),
         }
-    ).with_columns(found.columns)  # fmt: skip
+    ).hstack(found.columns)  # fmt: skip
     place = found.members["row"]
-    ops = found.members.with_columns(txns["offset"].gather(place), txns["zxid"].gather(place))
+    ops = found.members.hstack([txns["offset"].gather(place), txns["zxid"].gather(place)])
     return txns, ops, pl.Series(found.parsed)
 
 

@@ -72,7 +72,8 @@ def narrowed(trace: Trace, window: Window, chosen: Chosen) -> pl.DataFrame:
 
 def with_members(trace: Trace, txns: pl.DataFrame, *more: str) -> pl.DataFrame:
     """Records with ``ops``, the members of a multi (MEMBER and ``more``)."""
-    record = ["source", "offset"]
+    one_log = pl.concat([txns["source"], trace.ops["source"]]).n_unique() <= 1
+    record = ["offset"] if one_log else ["source", "offset"]  # a number alone joins fastest
     members = trace.ops.sort("index").group_by(*record, maintain_order=True).agg(pl.struct(*MEMBER, *more).alias("ops"))
     return txns.join(members, on=record, how="left", maintain_order="left")
 
