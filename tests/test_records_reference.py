@@ -6,14 +6,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import one_by_one
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from record_bytes import create, log, source
 
 from zabtrace.evidence import gather
 from zabtrace.records import TxnLog, lanes, read_txn_log, sniff, txnlog, znodes
 from zabtrace.records.ahead import THREADS, ahead
+from zabtrace.records.columns import Slices, each_distinct
 from zabtrace.replay.tree_digests import digests
 from zabtrace.source import Source
 
@@ -56,6 +60,23 @@ def test_made_files_of_all_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert nodes >= 2_000
     assert others > 1
     assert wrong == []
+
+
+@given(st.lists(st.one_of(st.none(), st.sampled_from([b"", b"a" * 31, b"b" * 8, b"c", b"d" * 200]), st.binary(max_size=12)), max_size=90))
+def test_what_repeats_is_made_once_and_stands_where_it_did(contents: list[bytes | None]) -> None:
+    """The last of them ends where the buffer does: nothing behind it may be read."""
+    length = np.array([-1 if content is None else len(content) for content in contents], dtype=np.int64)
+    start = np.cumsum(np.maximum(length, 0)) - np.maximum(length, 0)
+    buffer = np.frombuffer(b"".join(content or b"" for content in contents), dtype=np.uint8)
+    made: list[bytes] = []
+
+    def what(content: bytes) -> str:
+        made.append(content)
+        return content.hex() + "."
+
+    found = each_distinct(buffer, Slices(start, length), what)
+    assert found.to_list() == [None if content is None else content.hex() + "." for content in contents]
+    assert len(made) == len(set(made))
 
 
 def test_the_comparison_can_fail(tmp_path: Path) -> None:
