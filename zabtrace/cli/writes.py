@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from zabtrace.cli.output import STREAMED, put, put_parts, write
 from zabtrace.errors import UsageError
 
 if TYPE_CHECKING:
-    from zabtrace.render.records import Chosen
     from zabtrace.render.views import View
 
 
@@ -32,12 +32,12 @@ def txns(asked: Asked, path: str | None, session: str | None, op: tuple[str, ...
       zabtrace txns incident/ --server 1 --path /app/config --format text
       zabtrace txns incident/ --session 0x300001b95500000 --op error --op closeSession
     """
+    znode.check_target(asked)
+    if asked.format in STREAMED:
+        return _streamed(asked, path, session, op)
     from zabtrace.render import records
 
-    znode.check_target(asked)
     chosen = records.Chosen(path, _session(session), _ops(op))
-    if asked.format in STREAMED:
-        return _streamed(asked, chosen)
     trace = asked.trace()
     window = asked.window(trace.servers)
     if asked.format != "text":
@@ -52,11 +52,13 @@ def txns(asked: Asked, path: str | None, session: str | None, op: tuple[str, ...
     return 0
 
 
-def _streamed(asked: Asked, chosen: Chosen) -> int:
+def _streamed(asked: Asked, path: str | None, session: str | None, op: tuple[str, ...]) -> int:
     """Part by part, so that logs of any size need little memory."""
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # threads of our own decode ahead: polars' would wait for the same processors
     from zabtrace import evidence
     from zabtrace.render import records
 
+    chosen = records.Chosen(path, _session(session), _ops(op))
     head, parts = evidence.records(asked.evidence, asked.before, asked.timezone, asked.log_pattern)
     window = asked.window(head.servers)
     damaged = 0
