@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import made_logs
-from records import ZABTRACE, Cost, median, process
+from records import ZABTRACE, Cost, least, process
 
 HEAD = (
     r"(?-u)^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2},[0-9]{3} (\[myid:[0-9]*\] )?- "
@@ -56,10 +56,10 @@ def compare(title: str, lines: int, runs: dict[str, Callable[[], Cost]], rounds:
     for _ in range(rounds):
         for name, run in runs.items():
             found[name].append(run())
-    medians = {name: median(costs) for name, costs in found.items()}
-    peer = next(iter(medians.values()))
+    lowest = {name: least(costs) for name, costs in found.items()}
+    peer = next(iter(lowest.values()))
     sys.stdout.write(f"{title}, {lines:,} lines\n")
-    for name, cost in medians.items():
+    for name, cost in lowest.items():
         ratio = (
             f"{cost.cpu / peer.cpu:5.2f} x cpu {cost.wall / peer.wall:5.2f} x wall {lines / cost.cpu / 1e6:6.2f} million lines per s cpu"
         )
