@@ -33,7 +33,7 @@ FINDINGS = {
     "count": ("none", "the tool counted {count} records, {present} are here: some are missing, or data look like records", AGAIN),
     "stray": ("none", "{count} lines belong to no record", AGAIN),
     "body": ("none", "{count} records whose body is not printed as their op is: only their heads were read", "Copy the log itself."),
-    "checksum": ("data", "the tool says that this record's checksum is wrong: a server refuses to start", _COMPARE),
+    "checksum": ("data", "the tool says that this record's checksum is wrong: a server that reads it refuses to start", _COMPARE),
 }
 """harm, reason and next step of what may be odd."""
 

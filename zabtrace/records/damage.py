@@ -36,7 +36,9 @@ _COPY = "Copy the file again from the server; if it is like that there, the serv
 KINDS: dict[str, Kind] = {
     "empty_file": Kind("tail", "the file has 0 bytes, a header needs 16", "Delete it there: before 3.9.3 no server starts with it."),
     "short_header": Kind("tail", "the file header needs 16 bytes, present {present}", "Delete it there: no server starts with it."),
-    "log_magic": Kind("data", "the magic is {found}, a transaction log begins with 5a4b4c47 (ZKLG): a server refuses to start", _COMPARE),
+    "log_magic": Kind(
+        "data", "the magic is {found}, a transaction log begins with 5a4b4c47 (ZKLG): a server that reads it refuses to start", _COMPARE
+    ),
     "log_version_1": Kind("data", "a transaction log of version 1, from before ZooKeeper 3.0: nothing was read from it", _UPGRADE),
     "odd_header": Kind(
         "none",
@@ -46,7 +48,9 @@ KINDS: dict[str, Kind] = {
     "name": Kind("none", "the file's name says {name}, its first record is {first}", "Find out whether it was renamed or cut by hand."),
     "unknown_type": Kind("none", "{count} records of op code {code}, which releases 3.4 to 3.9 do not write", _FOREIGN),
     "checksum": Kind(
-        "data", "record {record}: Adler-32 of {length} bytes is {computed}, stored {stored}: a server refuses to start. {skipped}", _COMPARE
+        "data",
+        "record {record}: Adler-32 of {length} bytes is {computed}, stored {stored}: a server that reads it refuses to start. {skipped}",
+        _COMPARE,
     ),
     "header": Kind("data", "a record's payload needs 32 bytes for its header, present {length}", _COMPARE),
     "body": Kind("data", "record {record}: its checksum is right, but its {length} bytes are no {op}", _FOREIGN),
