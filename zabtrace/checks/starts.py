@@ -85,7 +85,7 @@ def _version(scene: Scene, row: Mapping[str, Any], asked: Question) -> tuple[str
 
 def _sentence(start: startup.Start) -> str:
     begins = {True: "starts", False: "refuses to start", None: "cannot be predicted"}[start.would_start]
-    parts = [f"{begins}{': ' + start.message if start.message else ''}."]
+    parts = [f"{begins}{': ' + start.message.removesuffix('.') if start.message else ''}."]
     if start.snapshot is not None:
         passed = ", ".join(s.name for s in start.passed_over)
         parts.append(f"It loads {start.snapshot.name}" + (f", having passed over {passed}." if passed else "."))
