@@ -76,9 +76,11 @@ def write(row: Document) -> Document:
 
 
 def _unanswered(trace: Trace, clients: pl.DataFrame) -> pl.DataFrame:
-    """The clients' writes that got no certain answer."""
+    """The clients' writes that got no certain answer: none at all, or one that no record bears out."""
     unknown = trace.client_ops.filter(pl.col("outcome") == "unknown").select("source", "line")
-    return clients.join(unknown, on=["source", "line"], how="semi")
+    without = trace.client_ops.filter((pl.col("outcome") == "acknowledged") & pl.col("zxid").is_null()).select("source", "line")
+    doubtful = clients.filter(pl.col("outcome") == "cannot tell").join(without, on=["source", "line"], how="semi").select("source", "line")
+    return clients.join(pl.concat([unknown, doubtful]), on=["source", "line"], how="semi")
 
 
 def elections(history: History, window: Window = _ALL) -> Document:

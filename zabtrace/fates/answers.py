@@ -128,6 +128,8 @@ def _looked_for(asked: Asked, op: dict[str, Any], start: str) -> Answer:
     if op["session"] is None and not (op["data"] and op["path"] is not None):
         return _open(f"{start}; {_listed(mine)}, but the history names no session to tell whose it is.")
     group = asked.matches.group[at]
+    if at in asked.matches.short:
+        return _open(f"{start}; {_listed(mine)}, but more writes were acknowledged than records fit them: one of them is in none.")
     zxids = sorted({zxid for other in group for zxid in asked.matches.records[other]})
     if len(group) == len(zxids) == 1:
         return _judged(asked, zxids[0], start)

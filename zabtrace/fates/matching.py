@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
 from zabtrace.evidence.trace import Trace
+from zabtrace.fates.covering import short
 from zabtrace.fates.ordering import between, bounds_of, overtaken
 from zabtrace.fates.pairing import NUMBERS, PAIR, named, of_anyone, of_sessions
 
@@ -49,6 +51,23 @@ class Matches:
         found = pl.DataFrame(list(self.alone().items()), schema=PAIR, orient="row")
         ops = self.ops.filter((pl.col("outcome") == ACKNOWLEDGED) & whole).drop("zxid").join(found, on="at", maintain_order="left")
         return ops.select("zxid", "session", "path", "op", "source", "line")
+
+    @cached_property
+    def short(self) -> frozenset[int]:
+        """Operations of groups with fewer records than acknowledged writes: one of these has no record among those that were read."""
+        acknowledged = self.ops.filter(pl.col("outcome") == ACKNOWLEDGED).get_column("at").to_list()
+        return short(self.group.values(), self.records, acknowledged)
+
+    def unplaced(self) -> pl.DataFrame:
+        """Acknowledged writes (rows of ``ops``) for which the records that were read do not suffice.
+
+        Left out: what changes nothing where it is so already (ensurePath), what libraries call done without an answer (close: the
+        session then expires), what no record is known to stand for, and what names neither session nor path to look for.
+        """
+        bare = pl.col("op").str.to_lowercase().str.contains("^(ensure_?path|close)") | (pl.col("kinds").list.len() == 0)
+        sought = pl.col("session").is_not_null() | pl.col("path").is_not_null()
+        lacking = ~pl.col("at").is_in(list(self.records)) | pl.col("at").is_in(sorted(self.short))
+        return self.ops.filter((pl.col("outcome") == ACKNOWLEDGED) & pl.col("zxid").is_null() & ~bare & sought & lacking)
 
 
 def matches(trace: Trace) -> Matches:

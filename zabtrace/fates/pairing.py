@@ -6,7 +6,10 @@ the servers wrote is not used (``_counted``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import binascii
+import re
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -26,6 +29,12 @@ FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
 """What a client calls an operation (in lower case), and the records it can become; the first that fits."""
 NUMBERS = (r"\d{10}$", r"-\d{10}$")
 """What the server appends to the name of a sequential znode: ten digits, with a sign once the number has overflown."""
+WRITTEN: tuple[tuple[str, Callable[[str], bytes]], ...] = (
+    (r"^hex:(.*)$", bytes.fromhex),
+    (r"^base64:(.*)$", base64.b64decode),
+    (r"^([A-Za-z0-9+/]+={0,2})$", lambda text: base64.b64decode(text, validate=True)),
+)
+"""How recorders write data that are no text: a pattern, and what reads its group. The data as they stand are always tried first."""
 PAIR = {"at": pl.Int64, "zxid": pl.Int64}
 
 
@@ -90,16 +99,38 @@ def _thinned(trace: Trace, pairs: pl.DataFrame, asked: pl.DataFrame, records: pl
     rows = rows.join(what.unique(subset=["zxid"], keep="first", maintain_order=True), on="zxid")
     versions = (pl.col("version") < 0) | pl.col("logged").is_between(pl.col("version"), pl.col("version") + 1)
     single, dumped = pl.col("kind").is_in(["setData", *CREATES]), pl.col("dump").fill_null(False)
-    length = (pl.col("data_len").fill_null(0) == pl.col("data").str.len_bytes()) | dumped
+    length = (pl.col("data_len").fill_null(0) == pl.col("data").str.len_bytes()) | dumped | _written_otherwise()
     rows = rows.filter((~pl.col("kind").is_in(["setData", "setACL"]) | versions.fill_null(True)) & (~single | length.fill_null(True)))
     other = [
         (row["at"], row["zxid"])
         for row in rows.filter(single & pl.col("data").is_not_null() & ~dumped).iter_rows(named=True)
-        if (found := trace.data(row["source"], row["data_offset"], row["data_len"])) is not None
-        and found != row["data"].encode("utf-8", "surrogatepass")
+        if (found := trace.data(row["source"], row["data_offset"], row["data_len"])) is not None and found not in readings(row["data"])
     ]
     other += _other_members(trace, rows.filter(pl.col("members").is_not_null() & (pl.col("kind") == "multi")))
     return rows.select("at", "zxid").join(pl.DataFrame(other, schema=PAIR, orient="row"), on=["at", "zxid"], how="anti")
+
+
+def _written_otherwise() -> pl.Expr:
+    """May ``data`` be bytes of the record's length in one of the forms of WRITTEN? Base64 has four letters for three bytes."""
+    length, logged = pl.col("data").str.len_bytes().cast(pl.Int64), pl.col("data_len").fill_null(0)
+    plain = pl.col("data").str.contains(WRITTEN[-1][0]) & (length == (logged + 2) // 3 * 4)
+    return plain | pl.any_horizontal(pl.col("data").str.contains(form) for form, _ in WRITTEN[:-1])
+
+
+def readings(data: str) -> list[bytes]:
+    """The bytes that a client's ``data`` can stand for.
+
+    >>> readings("hex:00ff"), readings("/w==")
+    ([b'hex:00ff', b'\\x00\\xff'], [b'/w==', b'\\xff'])
+    """
+    found = [data.encode("utf-8", "surrogatepass")]
+    for form, read in WRITTEN:
+        if (match := re.match(form, data)) is not None:
+            try:
+                found.append(read(match[1]))
+            except (ValueError, binascii.Error):
+                continue  # text that only looks like that form
+    return found
 
 
 def _other_members(trace: Trace, rows: pl.DataFrame) -> list[tuple[int, int]]:

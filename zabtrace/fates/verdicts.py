@@ -59,6 +59,7 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
     )
     if loose.height:
         yield f"{_count(loose.height, 'range')} of discarded writes known from text alone may have been committed."
+    yield from _unplaced(case, since)
     for end in case.ends:
         cut = case.cuts.get(end.successor)
         if cut is not None and cut.high is not None and end.never_above is not None and end.never_above > max(cut.high, make(end.epoch, 0)):
@@ -78,6 +79,22 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
             )
     yield from _numbered_twice(case)
     yield from _bare(case)
+
+
+def _unplaced(case: Case, since: int | None) -> Iterator[str]:
+    """Acknowledged writes that are in no record that was read: purged with their log, beyond what was read, or lost.
+
+    With ``since`` those that were over before it do not count: what each was followed by (``Matches.before``) tells.
+    """
+    found = case.matches.unplaced()
+    over = [at for at in found.get_column("at") if since is not None and any(zxid <= since for zxid in case.matches.before.get(at, ()))]
+    found = found.filter(~pl.col("at").is_in(over))
+    if found.height:
+        source, line = found.select("source", "line").row(0)
+        yield (
+            f"{_count(found.height, 'write')} that clients were answered for without a zxid (the first in {source}:{line}) "
+            f"{'has' if found.height == 1 else 'have'} no record that was read: purged, or lost."
+        )
 
 
 def _numbered_twice(case: Case) -> Iterator[str]:
