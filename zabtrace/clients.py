@@ -91,7 +91,8 @@ def row_of(line: bytes) -> dict[str, Any]:
         "end": _time(record, "end"),
         "outcome": outcome(record["ok"], _text(record.get("error"))),
         "error": _text(record.get("error")),
-        **{key: _number(record, key) for key in ("zxid", "reply_zxid", "czxid", "mzxid", "version")},
+        **{key: _zxid(record, key) for key in ("zxid", "reply_zxid", "czxid", "mzxid")},
+        "version": _number(record, "version"),
         "cxid": _number(record, "cxid" if "cxid" in record else "xid"),
         "members": _members(record.get("ops")),
         "write": WRITES.match(record["op"]) is not None,
@@ -159,6 +160,12 @@ def _number(record: dict[str, Any], key: str) -> int | None:
     if not -(1 << 63) <= number < 1 << 64:
         raise ValueError(f"{key} has more than 64 bits: {number:#x}")
     return zxid.signed(number)
+
+
+def _zxid(record: dict[str, Any], key: str) -> int | None:
+    """As ``_number``; -1 is ZooKeeper's word for none (the header of a notification, the pzxid of a root that nobody wrote below)."""
+    found = _number(record, key)
+    return None if found == -1 else found
 
 
 def _time(record: dict[str, Any], key: str) -> datetime | None:

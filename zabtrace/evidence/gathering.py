@@ -14,6 +14,7 @@ from zabtrace.config import members_of
 from zabtrace.errors import NoEvidenceError
 from zabtrace.evidence import audits, dumped, kinds, long, streams, zones
 from zabtrace.evidence.arguments import discover
+from zabtrace.evidence.believed import believed
 from zabtrace.evidence.copies import number_copies
 from zabtrace.evidence.entry import Entry
 from zabtrace.evidence.epochs import epoch_in
@@ -77,7 +78,8 @@ def gather(
     )
     found = _folded(found, entries, fold or ()) if folding else _with_records(found, entries)
     found = dumped.added(replace(found, members=pl.concat([found.members, _reconfigured(entries, found.txns)])), entries)
-    return replace(found, sources=schema.frame(schema.SOURCES, [_source_row(e) for e in entries]))  # the dumps added notes
+    sources = schema.frame(schema.SOURCES, [_source_row(e) for e in entries])  # the dumps added notes
+    return believed(replace(found, sources=sources))
 
 
 def stream(

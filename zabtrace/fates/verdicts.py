@@ -69,7 +69,8 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
             )
         if end.never_above is None and end.voters_known:
             yield (
-                f"At the end of epoch {end.epoch} only {_servers(tuple(end.tops))} can be followed into epoch {end.successor}; "
+                f"At the end of epoch {end.epoch} {'only ' if end.tops else ''}{_servers(tuple(end.tops))} can be followed into epoch "
+                f"{end.successor}{_known_from_clients(case, end.successor)}; "
                 f"{_servers(end.missing)} (not read, cut without an earlier copy, or wiped) may have committed writes that no file shows."
                 + (
                     f" Purged logs cannot be judged: --since e{end.successor} judges what was written from there on."
@@ -79,6 +80,13 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
             )
     yield from _numbered_twice(case)
     yield from _bare(case)
+
+
+def _known_from_clients(case: Case, epoch: int) -> str:
+    """Where a client names an epoch that no file and no line of a server shows."""
+    told = case.history.trace.client_ops.select("source").unique()
+    rows = case.history.epochs.filter(pl.col("epoch") == epoch).join(told, on="source", how="semi")
+    return f" (which a client alone names: {rows.item(0, 'source')}:{rows.item(0, 'line')})" if rows.height else ""
 
 
 def _unplaced(case: Case, since: int | None) -> Iterator[str]:
