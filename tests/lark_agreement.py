@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from zabtrace.grammar import notation, reference
+from zabtrace.grammar.inheritance import printing
 from zabtrace.grammar.kinds import kind_of, kinds_of
 from zabtrace.grammar.messages import ANYWHERE, class_of, messages
 from zabtrace.grammar.notation import Shape
@@ -46,7 +47,13 @@ def class_and_level(rule: str) -> tuple[str, str]:
 
 def rules_of(logger: str, level: str) -> list[str]:
     """The rules for a line of that class and level."""
-    return [rule for rule in RULES if class_and_level(rule)[0] == class_of(logger) and rule.partition("__")[2] in ("", level.lower())]
+    own = class_of(logger)
+    classes = printing(own)
+    return [
+        rule
+        for rule in RULES
+        if class_and_level(rule)[0] in classes and rule.partition("__")[2] in ("", level.lower() if class_and_level(rule)[0] == own else "")
+    ]
 
 
 def readings(rules: list[str], text: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -35,7 +35,8 @@ CONVERSIONS: dict[str, tuple[str | None, str]] = {
     **dict.fromkeys(("r", "relative", "pid", "processId", "tid", "threadId", "tp", "threadPriority"), (None, "-?[0-9]+")),
     **dict.fromkeys(("sn", "sequenceNumber"), (None, "-?[0-9]+")),
     **dict.fromkeys(("M", "method", "F", "file"), (None, r"[^ ]*?")),
-    **dict.fromkeys(("x", "NDC", "l", "location", "caller", "marker", "uuid"), (None, ANY)),
+    **dict.fromkeys(("l", "location"), ("location", r"\.[^ .()]+\([^)]*\)")),
+    **dict.fromkeys(("x", "NDC", "caller", "marker", "uuid"), (None, ANY)),
     **dict.fromkeys(("contextName", "cn", "property", "K", "map"), (None, ANY)),
     **dict.fromkeys(("n", "ex", "exception", "throwable", "xEx", "xException", "xThrowable"), (None, "")),
     **dict.fromkeys(("rEx", "rootException", "nopex", "nopexception"), (None, "")),
@@ -137,6 +138,8 @@ def _converted(token: Token, flags: str, options: list[str], made: Conversion) -
     what, pattern = CONVERSIONS[name]
     if what == "time":
         pattern = _time(options, made, token)
+    if what == "location":  # Class.method(File.java:130), or ?? and the like without location info
+        what, pattern = None, rf"(?:{made.group('caller', DOTTED)}{pattern}|[^ ]*)"
     if what == "mdc":
         what = "myid" if options and options[0].split(":")[0] == "myid" else None
     written = made.group(what, pattern) if what is not None else f"(?:{pattern})" if pattern else ""

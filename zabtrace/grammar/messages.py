@@ -21,6 +21,7 @@ import polars as pl
 from zabtrace import schema
 from zabtrace.grammar import notation
 from zabtrace.grammar.decode import decoded
+from zabtrace.grammar.inheritance import printing
 from zabtrace.grammar.kinds import SPLITS, kinds_of
 from zabtrace.grammar.notation import Shape
 
@@ -75,14 +76,15 @@ class Messages:
         return frozenset(kind for shape in self.grammar.shapes for kind in kinds_of(shape.kind))
 
     def knows(self, logger: str) -> bool:
-        """Is there a rule for the class?"""
-        return class_of(logger) in self._rules
+        """Is there a rule for the class, or for one that prints with its logger?"""
+        return any(name in self._rules for name in printing(class_of(logger)))
 
     def shapes_for(self, logger: str | None, level: str | None) -> list[Shape]:
         """The shapes a line of that class and level may have, in the order they are tried."""
         if (logger, level) not in self._ordered:
-            name = class_of(logger or "")
-            own = self._rules.get(name, []) + self._rules.get(f"{name}__{(level or '').lower()}", [])
+            class_ = class_of(logger or "")
+            bound = f"{class_}__{(level or '').lower()}"  # such a rule is all free text: no other class's lines may reach it
+            own = [shape for name in (*printing(class_), bound) for shape in self._rules.get(name, [])]
             self._ordered[logger, level] = sorted(own, key=lambda shape: shape.rank) + self._rules[ANYWHERE]
         return self._ordered[logger, level]
 

@@ -27,6 +27,8 @@ NONE = np.iinfo(np.uint32).max
 FIELDS = ("level", "thread", "logger", "myid")
 WRITTEN = {"layout": pl.String, **dict.fromkeys(FIELDS, pl.String)}
 THREAD = FIELDS.index("thread")
+_SID = r"\A(?:\[myid:)?([0-9]+)\]?\z"
+"""Of a myid field: a number alone, since clients in the same JVM put the server they talk to there (``[myid:localhost:2281]``)."""
 ZERO = ord("0")
 _ZEROS = bytes(ZERO if ord("0") <= byte <= ord("9") else byte for byte in range(256))
 
@@ -106,7 +108,7 @@ class Heads:
             "foreign": pl.Series(map(is_foreign, names), dtype=pl.Boolean),
         })  # fmt: skip
         last, foreign = (pl.col("logger").replace_strict(known["name"], known[to], default=None) for to in ("last", "foreign"))
-        my_sid = pl.col("myid").str.extract(r"([0-9]+)\]?\z").cast(pl.Int64, strict=False).alias("my_sid")
+        my_sid = pl.col("myid").str.extract(_SID).cast(pl.Int64, strict=False).alias("my_sid")
         return table.select(
             "layout", "level", "thread", last.alias("logger"), foreign.fill_null(False).alias("foreign"), my_sid,
             of_threads(table["thread"]).alias("thread_sid"),

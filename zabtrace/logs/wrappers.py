@@ -19,6 +19,7 @@ from zabtrace.grammar.layouts import Wrapper, wrappers
 from zabtrace.logs.layout import matches
 from zabtrace.logs.offsets import Offsets, has_offset
 from zabtrace.logs.patterned import Patterned
+from zabtrace.logs.products import PATTERNS
 from zabtrace.logs.separated import Separated, heading
 from zabtrace.logs.structured import Json, looks_like_json
 from zabtrace.logs.text import Block, Oddity, block_of
@@ -190,7 +191,19 @@ def find_wrappers(sample: Sequence[str], pattern: str | None = None) -> list[Ste
         found, steps = _best(lines, _fitting(Patterned(pattern)), DEPTH)
         if found:
             return [*steps, Patterned(pattern)]
-    return _best(lines, matches, DEPTH)[1]
+    found, steps = _best(lines, matches, DEPTH)
+    return steps if found else _of_product(lines)
+
+
+def _of_product(lines: list[str]) -> list[Step]:
+    """The steps to the conversion pattern of a product that most of the lines follow, or none."""
+    fits, last, steps = 0, None, list[Step]()
+    for name, pattern in PATTERNS.items():
+        step = Patterned(pattern, name)
+        found, before = _best(lines, _fitting(step), DEPTH)
+        if found > fits:
+            fits, last, steps = found, step, before
+    return [*steps, last] if last is not None else []
 
 
 def _fitting(step: Patterned) -> Callable[[Sequence[str]], int]:
