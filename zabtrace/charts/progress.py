@@ -35,7 +35,8 @@ class Scale:
     @classmethod
     def of(cls, history: History, judgement: Judgement) -> Scale:
         """The scale on which all zxids of the records and of the verdict fit."""
-        seen = pl.concat([history.trace.txns.select("zxid"), judgement.writes.select("zxid")]).drop_nulls()
+        told = [judgement.ranges.select(zxid=end) for end in ("from", "to")]
+        seen = pl.concat([history.trace.txns.select("zxid"), judgement.writes.select("zxid"), *told]).drop_nulls()
         spans = (
             seen.select(zxid.epoch_of("zxid").alias("epoch"), zxid.counter_of("zxid").alias("counter"))
             .group_by("epoch").agg(pl.col("counter").min().alias("low"), pl.col("counter").max().alias("high")).sort("epoch")

@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 from zabtrace import wording
 from zabtrace.charts import lanes, progress
 from zabtrace.charts.looks import BAND
+from zabtrace.charts.ranges import ranges
 from zabtrace.fates.judgement import Judgement
 from zabtrace.replay.history import History
 
@@ -32,7 +33,7 @@ def timeline(history: History, judgement: Judgement, paused: pl.DataFrame | None
             *lanes.elections(history, names),
             *lanes.syncs(history, names),
         ],
-        [*progress.progress(records, names, scale), *progress.fates(judgement, scale)],
+        [*progress.progress(records, names, scale), *progress.fates(judgement, scale), *ranges(history, judgement, scale, names)],
         list(progress.rate(records)),
     )
     for row, traces in enumerate(panels, 1):

@@ -118,7 +118,7 @@ def _findings(asked: Asked) -> Findings:
         noticed = incidents(history)
         lost = told.incidents(noticed, names, _of_times(window))
         elections = details(history)
-    return Findings(history, judgement, prediction, found, lost, elections, noticed.clocks, noticed.pauses)
+    return Findings(history, judgement, prediction, found, lost, elections, noticed.clocks, noticed.pauses, noticed.losses)
 
 
 def _of_times(window: Window) -> Window:

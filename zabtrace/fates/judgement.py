@@ -50,6 +50,19 @@ class Judgement:
         return {fate: found.get(fate, 0) for fate in FATES}
 
     @property
+    def from_text(self) -> dict[str, int]:
+        """Writes per fate that only text tells of: the zxids of ``ranges``, each once, less those of which a record was read.
+
+        A range without an upper bound counts as one write: so many there are at least.
+        """
+        found: dict[str, int] = {}
+        for fate, low, high in _merged(self.ranges.select("fate", "from", pl.coalesce("to", "from")).drop_nulls()):
+            read = self.writes.filter(pl.col("zxid").is_between(low, high)).unique("zxid", keep="first")
+            folded = self.folds.join(read.select("zxid"), on="zxid", how="semi").get_column("skipped").sum()
+            found[fate] = found.get(fate, 0) + max(high - low + 1 - read.height - int(folded), 0)
+        return {fate: number for fate, number in found.items() if number}
+
+    @property
     def counts_by_op(self) -> dict[str, dict[str, int]]:
         """Writes per operation and fate, those in flight apart; fates that do not occur are left out."""
         writes = self.writes.with_columns(fate=told_apart(self.tail_above))
@@ -60,6 +73,17 @@ class Judgement:
         for op, fate, n in every.sort("op", "fate", nulls_last=True).iter_rows():
             found.setdefault(op or "unknown", {})[fate] = n
         return found
+
+
+def _merged(spans: pl.DataFrame) -> list[tuple[str, int, int]]:
+    """Spans (fate, low, high) of one fate that overlap, as one: two servers may have been cut over the same zxids."""
+    merged: list[tuple[str, int, int]] = []
+    for fate, low, high in spans.sort(spans.columns).iter_rows():
+        if merged and merged[-1][0] == fate and low <= merged[-1][2]:
+            merged[-1] = (fate, merged[-1][1], max(high, merged[-1][2]))
+        else:
+            merged.append((fate, low, high))
+    return merged
 
 
 def told_apart(tail_above: int | None) -> pl.Expr:

@@ -21,6 +21,7 @@ def blocks(history: History, judgement: Judgement, how: Alignment | None = None)
     verified = documents.verify(history, judgement)
     return [
         *screens.verdict(verified),
+        *_from_text(judgement),
         *_unavailable(history),
         *lanes.blocks(history, how or aligning(history)),
         screens.grid("Servers", "servers", verified["servers"]),
@@ -30,6 +31,11 @@ def blocks(history: History, judgement: Judgement, how: Alignment | None = None)
         Sentence(facts.read(history)),
         Sentence(f"Files: {facts.files(history)}"),
     ]
+
+
+def _from_text(judgement: Judgement) -> list[Block]:
+    told = facts.from_text(judgement)
+    return [Sentence(told)] if told else []
 
 
 def _newest(found: list[Block], what: str) -> list[Block]:

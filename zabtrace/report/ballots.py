@@ -40,14 +40,22 @@ def _election(history: History, row: dict[str, Any], names: wording.Names) -> di
     votes = votes.sort("time", maintain_order=True).head(ARROWS)
     servers = sorted({*votes["server"], *votes["seen_by"].drop_nulls(), *(row["servers"] or ())})
     steps = [*_arrows(votes, names), *_changes(votes, names), *_quorums(history, votes, names), *_decisions(history, row, names)]
-    won = "nobody wins" if row["leader"] is None else f"server {names.name(row['leader'])} wins"
     return {
         "id": row["election"],
-        "title": f"Election {row['election']}: {won}",
+        "kind": row["kind"],
+        "title": f"Election {row['election']}: {_outcome(row, names)}",
         "servers": [wording.plain(names.name(server)) for server in servers],
         "steps": sorted(steps, key=lambda step: (step["time"], ORDER.index(step["kind"]))),
         "matrix": _matrix(votes, servers, names),
     }
+
+
+def _outcome(row: dict[str, Any], names: wording.Names) -> str:
+    if row["leader"] is None:
+        return "nobody wins"
+    leader = f"server {names.name(row['leader'])}"
+    joined = f"server {wording.listed(names.name(row['servers'] or []))} joins {leader}"
+    return joined if row["kind"] == "join" else f"{leader} wins"
 
 
 ORDER = ("vote", "change", "quorum", "decision")

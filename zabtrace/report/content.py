@@ -61,6 +61,7 @@ class Findings:
     clocks: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.CLOCKS))
     """How far the servers' clocks stood apart: the report draws their times on one."""
     pauses: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.PAUSES))
+    losses: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.LOSSES))
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def gather(findings: Findings, wish: Wish) -> Content:
             "note": wish.note,
             "evidence": wish.command,
             "verdict": {**verdict, "counts": findings.judgement.counts, "counts_by_op": findings.judgement.counts_by_op},
+            "counted": facts.counted(findings.judgement),
+            "from_text": facts.from_text(findings.judgement),
             "hidden": _hidden(findings, shown, verdict),
             "read": facts.read(history),
             "files": facts.files(history),
@@ -108,7 +111,7 @@ def gather(findings: Findings, wish: Wish) -> Content:
             "apart": charts.clocks_apart(drawn),
             "aligned": one_clock.said(names, history.roles["server"]),
             "shifted": bool(one_clock.shifts),
-            "happened": story.happened(shown, one_clock),
+            "happened": story.happened(shown, one_clock, _noticed(findings, wish.window)),
             "elections": _with_fewer_votes(elections["elections"]),
             "phases": _phases(findings.elections, elections["elections"]),
             "durations": _durations(findings.elections, elections["elections"]),
@@ -146,6 +149,10 @@ def narrowed(history: History, window: Window) -> History:
 def narrowed_writes(judgement: Judgement, window: Window) -> Judgement:
     """The same judgement, listing only the writes in the window, and what clients did with them."""
     return replace(judgement, writes=_narrow(judgement.writes, window), clients=_narrow(judgement.clients, window))
+
+
+def _noticed(findings: Findings, window: Window) -> story.Noticed:
+    return story.Noticed(_narrow(findings.losses, window), _narrow(findings.pauses, window))
 
 
 def _narrow(df: pl.DataFrame, window: Window) -> pl.DataFrame:
@@ -191,8 +198,15 @@ def _clocks(incidents: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     if incidents is None:
         return None
     clocks = [{**row, **dict(zip(("least", "most"), map(_ms, row["offset_ms"]), strict=True))} for row in incidents["clocks"]]
-    losses = [{**row, "what": row.get("what"), "cause": row["cause"] or "no cause visible"} for row in incidents["losses"]]
+    losses = [
+        {**row, "lost": _whom(row), "what": row.get("what"), "cause": row["cause"] or "no cause visible"}
+        for row in incidents["losses"]
+    ]
     return {**incidents, "clocks": clocks, "losses": losses}
+
+
+def _whom(loss: Mapping[str, Any]) -> Any:
+    return "itself" if loss["lost"] == loss["server"] else loss["lost"]
 
 
 def _ms(bound: int | None) -> str:

@@ -17,7 +17,6 @@ import polars as pl
 from zabtrace import wording
 from zabtrace.incidents.messages import messages
 from zabtrace.incidents.scene import Scene
-from zabtrace.report import story
 from zabtrace.report.content import Content
 
 SHIVIZ = r"(?<host>\S+) (?<clock>\{.*\})\n(?<event>.*)"
@@ -29,7 +28,7 @@ Key = tuple[int, int, int]
 def timesketch(content: Content) -> Iterator[str]:
     """Sentences, records with their fate, and lines of the logs: one JSON object per line; what has no time is left out."""
     history, names = content.history, wording.Names.of(content.history.trace.servers)
-    for row in story.happened(history):
+    for row in content.rows["happened"]:
         if row["time"]:
             yield _line(row["time"], "zabtrace: what happened", row["what"], {"source": row["place"]})
     fates = content.judgement.writes.select("zxid", "fate").unique("zxid", keep="first")

@@ -52,9 +52,21 @@ def files(history: History) -> str:
     return f"{sources.height} files, {unrecognised} not recognised; {understood}."
 
 
+def counted(judgement: Judgement) -> dict[str, int]:
+    """Writes per fate, those that only text tells of among them."""
+    told = judgement.from_text
+    return {fate: number + told.get(fate, 0) for fate, number in judgement.counts.items()}
+
+
+def from_text(judgement: Judgement) -> str | None:
+    """A sentence where some of the writes that are counted were read of in text only."""
+    told = ", ".join(f"{number:,} {fate}" for fate, number in judgement.from_text.items())
+    return f"Known from text only, no record of them was read: {told}." if told else None
+
+
 def numbers(history: History, judgement: Judgement) -> list[tuple[str, str]]:
     """The key numbers: (number, what it counts)."""
-    counts = judgement.counts
+    counts = counted(judgement)
     gone = sum(counts[fate] for fate in ("truncated", "shadowed", "pending"))
     established = history.epochs.filter(pl.col("status") == "established").height
     longest = max((out.ms for out in history.unavailable), default=None)

@@ -33,7 +33,7 @@ def markdown(content: Content) -> Iterator[str]:
     yield f"# {escaped(rows['title'])}\n\n**{escaped(verdict['verdict'].replace('_', ' '))}: {escaped(verdict['message'])}**\n\n"
     counted = [f"{number} {fate}" for fate, number in verdict["counts"].items() if number]
     first = f"Writes judged: {', '.join(counted) or 'none'}."
-    sentences = [first, *rows["advice"], *rows["outages"], rows["read"], rows["note"], *verdict["reasons"]]
+    sentences = [first, rows["from_text"], *rows["advice"], *rows["outages"], rows["read"], rows["note"], *verdict["reasons"]]
     yield from (f"- {escaped(sentence)}\n" for sentence in sentences if sentence)
     if rows["hidden"]:
         yield f"- {rows['hidden']} rows are hidden by --server, --from or --to; verdict and counts are of everything read.\n"
@@ -60,7 +60,8 @@ def _table(name: str, listed: list[dict[str, Any]], columns: Iterable[tuple[str,
 def _happened(rows: Rows) -> Iterator[str]:
     for row in rows["happened"][:ROWS]:
         place = f" ({escaped(row['place'])})" if row["place"] else ""
-        yield f"- {row['time'] or 'time unknown'} {escaped(row['what'])}{place}\n"
+        clock = f" (clock of {escaped(row['clock'])})" if rows["shifted"] and row["clock"] is not None else ""
+        yield f"- {row['time'] or 'time unknown'}{clock} {escaped(row['what'])}{place}\n"
     if len(rows["happened"]) > ROWS:
         yield f"- The first {ROWS} of {len(rows['happened'])} sentences.\n"
 
