@@ -1,40 +1,56 @@
-"""Records that differ in decimal digits alone, as one: for logs whose lines are only counted.
+"""Records that differ in numbers alone, as one: for logs whose lines are only counted.
 
-Strategy: of texts whose digits are all 0 few are distinct, even where every line names another client. What a text is taken for does
-not depend on its digits where no pattern that may read it asks for a certain one, and where nothing is taken out of it; these texts
-are told apart by their form, and by what stands in front of their thread (the server's myid). All others are read one by one.
+Strategy: of texts whose digits are all 0 (hexadecimal ones too) few are distinct, even where no line is like another. Of such a form a
+record is read, and which of its bytes may be others is found out (``stencils``); all records of the form that share the rest of their
+bytes with it, compared word by word, are counted as it. A form may have several such records. What is left is read one by one.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
-from zabtrace.grammar.kinds import SPLITS
-from zabtrace.grammar.layouts import Layout, caller_end
-from zabtrace.grammar.messages import beginning, messages
-from zabtrace.grammar.notation import Shape
+from zabtrace.grammar.layouts import Layout
 from zabtrace.logs.distinct import SAMPLE, Codes, Distinct, varied
-from zabtrace.logs.identity import TELLING, speaking
-from zabtrace.logs.text import Block, Places, block_of
+from zabtrace.logs.stencils import FORM, Bits, stencil
+from zabtrace.logs.text import Block, Places, gathered
 
-_ZEROS = bytes(ord("0") if ord("0") <= byte <= ord("9") else byte for byte in range(256))
-BEFORE_X = ("HEX",)
-"""Terminals that tell a 0 from other digits, but only in front of an x."""
-FEW = 0.1
+FEW = 0.3
 """Share of distinct forms among some rests, up to which they are grouped."""
-MANY = 2000
-"""Forms from which on no more are looked for: each is looked at for itself."""
-_UNNUMBERED = (np.empty(0, np.int64), np.empty(0, np.int64))
-TAKEN = (*TELLING, *SPLITS)
-"""Kinds whose values are looked at, even where lines are only counted."""
-_BOUNDS = re.compile(r"\{[0-9,]*\}|[01]-9")
+OFTEN = 16
+"""Rests of one form among those of a block from which on it pays to find out which of its bytes are free."""
+MANY = 10_000
+"""Forms from which on no more are looked for."""
+TURNS = 8
+"""Records of one form that others are compared with: as many servers may write into one file."""
+LONGEST = 1024
+"""Bytes of a rest that is compared."""
+WORD = 8
+UNTRIED, REFUSED = -1, -2
+
+
+@dataclass
+class _Stencils:
+    """The groups whose texts have the same number of words."""
+
+    texts: npt.NDArray[np.uint64]
+    bits: npt.NDArray[np.uint64]
+
+    def add(self, text: bytes, bits: Bits) -> int:
+        """A new one, and its place."""
+        row = np.zeros((2, self.texts.shape[1] * WORD), np.uint8)
+        row[0, : len(text)], row[1, : len(text)] = np.frombuffer(text, np.uint8), bits
+        words = row.view(np.uint64)
+        self.texts, self.bits = np.concatenate([self.texts, words[:1]]), np.concatenate([self.bits, words[1:]])
+        return len(self.texts) - 1
+
+    def fit(self, words: npt.NDArray[np.uint64], places: Places) -> npt.NDArray[np.bool_]:
+        """Has each row of ``words`` the text at its place, but for the bits that are free?"""
+        same: npt.NDArray[np.bool_] = np.bitwise_or.reduce((words ^ self.texts[places]) & self.bits[places], axis=1) == 0
+        return same
 
 
 @dataclass
@@ -46,70 +62,80 @@ class Alike:
     codes: Codes = field(default_factory=lambda: np.zeros(0, np.uint32))
     """The number of the rest that stands for each group; its reader fills it in."""
     _forms: Distinct = field(default_factory=Distinct)
-    _before: Distinct = field(default_factory=Distinct)
-    _threads: Places = field(default_factory=lambda: np.zeros(0, np.int64))
-    """Where the thread begins in each form, -1 where its texts are read one by one."""
-    _groups: dict[int, int] = field(default_factory=dict)
+    _groups: Places = field(default_factory=lambda: np.full((0, TURNS), UNTRIED))
+    """The groups of each form."""
+    _places: Places = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Where each group stands among those of as many words."""
+    _stencils: dict[int, _Stencils] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
         """Bytes of the texts that are held."""
-        return self._forms.bytes + self._before.bytes
+        return self._forms.bytes + sum(2 * known.texts.nbytes for known in self._stencils.values())
 
     def of(self, rests: Block) -> tuple[Places, Places] | None:
         """The group of each rest (-1: none), and where the new groups have their first one; None where too many forms differ."""
-        few = np.arange(0, rests.height, max(1, rests.height // SAMPLE))
-        sample = rests.text(rests.starts[few], rests.ends[few])
-        if self._forms.count > MANY or not varied(sample) or varied(_zeroed(block_of(sample, *_UNNUMBERED, [])), FEW):
+        sample = np.arange(0, rests.height, max(1, rests.height // SAMPLE))
+        if self._forms.count > MANY or not varied(rests.text(rests.starts[sample], rests.ends[sample])):
             return None
-        forms, new = self._forms.add(_zeroed(rests))
-        if new.len():
-            self._threads = np.append(self._threads, [self._thread(text) for text in new.to_list()])
-        threads = self._threads[forms]
-        rows = np.flatnonzero(threads >= 0)
-        starts = rests.starts[rows]
-        before, _ = self._before.add(rests.text(starts, starts + threads[rows]))
-        groups = np.full(rests.height, -1)
-        groups[rows], first = self._numbered(forms[rows].astype(np.int64) << 32 | before)
-        return groups, rows[first]
+        forms = _forms(rests)
+        if varied(forms, FEW):
+            return None
+        return self._grouped(rests, self._forms.places(forms)[0].astype(np.int64))
 
-    def _numbered(self, keys: Places) -> tuple[Places, Places]:
-        """The group of each key, and where those that are new stand first."""
-        coded: Any = pa.array(keys).dictionary_encode()
-        distinct, indices = coded.dictionary.to_pylist(), coded.indices.to_numpy()
-        first = np.zeros(len(distinct), np.int64)
-        first[indices[::-1]] = np.arange(len(indices))[::-1]
-        fresh = [at for at, key in enumerate(distinct) if key not in self._groups]
-        self._groups.update({distinct[at]: len(self._groups) + number for number, at in enumerate(fresh)})
-        return np.array([self._groups[key] for key in distinct], np.int64)[indices], first[fresh]
+    def _grouped(self, rests: Block, forms: Places) -> tuple[Places, Places]:
+        self._grow(self._forms.count)
+        groups, words = np.full(rests.height, -1), (rests.ends - rests.starts + WORD - 1) // WORD
+        left, first = np.flatnonzero(words <= LONGEST // WORD), []
+        for turn in range(TURNS):
+            first += self._tried(rests, left, forms, turn)
+            group = self._groups[forms[left], turn]
+            known = np.flatnonzero(group >= 0)
+            if not len(known):
+                break
+            fit = self._fit(rests, left[known], group[known], words[left[known]])
+            groups[left[known[fit]]] = group[known[fit]]
+            left = left[(groups[left] < 0) & (group != UNTRIED)]
+        return groups, np.array(first, np.int64)
 
-    def _thread(self, text: str) -> int:
-        """At which byte of a form the thread begins, where nothing depends on the digits from there on; else -1."""
-        end = re.search(caller_end(), text)
-        head = _compiled(self.layout.head or "").match(text[: end.start()]) if end is not None else None
-        if end is None or head is None or text[end.end() : end.end() + 1] not in ("", " "):
-            return -1
-        message, logger, thread = text[end.end() :].removeprefix(" ").rstrip(" \t"), head["logger"], head["thread"]
-        shapes = messages().candidates(logger, head["level"], beginning(message))
-        told = speaking(pl.Series([thread]))[0] or "0" in logger or "0x" in message
-        wanted = any(shape.kind in TAKEN and _compiled(rf"(?:{shape.pattern})\z").match(message) for shape in shapes)
-        return -1 if told or wanted or not all(map(_blind, shapes)) else len(text[: head.start("thread")].encode())
+    def _tried(self, rests: Block, left: Places, forms: Places, turn: int) -> list[int]:
+        """Make groups of the forms that have none for this turn and are met often; where each begins."""
+        met = np.bincount(forms[left], minlength=len(self._groups))
+        new = (met >= OFTEN) & (self._groups[:, turn] == UNTRIED)
+        if not new.any():
+            return []
+        begins: list[int] = []
+        rows = left[new[forms[left]]][::-1]
+        first = np.zeros(len(self._groups), np.int64)
+        first[forms[rows]] = rows
+        for form in np.flatnonzero(new).tolist():
+            text = rests.data[rests.starts[first[form]] : rests.ends[first[form]]].tobytes().decode()
+            free = stencil(text, self.layout)
+            self._groups[form, turn] = REFUSED if free is None else self._add(text, free)
+            begins += [] if free is None else [int(first[form])]
+        return begins
+
+    def _add(self, text: str, bits: Bits) -> int:
+        words = (len(bits) + WORD - 1) // WORD
+        none = np.zeros((0, words), np.uint64)
+        self._places = np.append(self._places, self._stencils.setdefault(words, _Stencils(none, none)).add(text.encode(), bits))
+        return len(self._places) - 1
+
+    def _fit(self, rests: Block, rows: Places, groups: Places, words: Places) -> npt.NDArray[np.bool_]:
+        """Does each row belong to its group?"""
+        fit = np.zeros(len(rows), np.bool_)
+        for size in np.unique(words).tolist():
+            mine = np.flatnonzero(words == size)
+            texts = gathered(rests.data, rests.starts[rows[mine]], size * WORD).view(np.uint64)
+            fit[mine] = self._stencils[size].fit(texts, self._places[groups[mine]])
+        return fit
+
+    def _grow(self, count: int) -> None:
+        more = np.full((count - len(self._groups), TURNS), UNTRIED)
+        self._groups = np.concatenate([self._groups, more])
 
 
-def _zeroed(lines: Block) -> pl.Series:
-    """The lines with 0 for every digit."""
+def _forms(lines: Block) -> pl.Series:
+    """The lines with 0 for every digit, hexadecimal ones too."""
     whole = lines.data.base if isinstance(lines.data.base, bytes) else lines.data.tobytes()  # which would be a copy of it
-    zeros = np.frombuffer(whole.translate(_ZEROS), np.uint8)
-    return replace(lines, data=zeros).text(lines.starts, lines.ends)
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern.replace(r"\z", r"\Z"))
-
-
-@cache
-def _blind(shape: Shape) -> bool:
-    """Does a shape take texts whatever their digits are (but for 0x)?"""
-    fixed = [part if isinstance(part, str) else "" if part.terminal in BEFORE_X else _BOUNDS.sub("", part.pattern) for part in shape.parts]
-    return not any(re.search("[0-9]", text) for text in fixed)
+    return replace(lines, data=np.frombuffer(whole.translate(FORM), np.uint8)).text(lines.starts, lines.ends)
