@@ -56,14 +56,16 @@ NOTIFICATIONS = tuple(SPLITS[NOTIFICATION].kinds.values())
 # synchronizations or fates reads one
 ROUTINE = frozenset({
     "ack_send_detail", "acl_quota_detail", "audit", "auth_event", "client_close_cause", "client_cnxn_detail", "client_connect",
-    "client_disconnect", "client_disconnect_sessionless", "client_end_of_stream", "client_factory_detail", "client_port_exit", "commit",
-    "commit_processing", "datatree_detail", "digest_detail", "fle_notification_sent", "four_letter_word", "leader_server_detail",
+    "client_disconnect", "client_disconnect_sessionless", "client_end_of_stream", "client_factory_detail", "client_library",
+    "client_port_exit", "commit", "commit_processing", "datatree_detail", "digest_detail", "fle_notification_sent", "four_letter_word",
+    "leader_server_detail",
     "learner_server_detail", "observer_master_detail", "observer_server_detail", "peer_cnx_detail", "peer_connect_in", "proposal",
     "proposal_ack", "proposal_acks", "proposal_late_ack", "proposal_outstanding", "quorum_packet_trace", "readonly_detail",
     "request_detail", "request_dump", "request_trace", "request_user_error", "session_close_submitted", "session_closed",
     "session_closing", "session_created", "session_detail", "session_expired", "session_invalid", "session_new", "session_renew",
     "session_replayed", "session_request", "session_revalidate", "session_revalidate_detail", "session_revalidated",
-    "session_track_detail", "session_tracked", "session_upgrade", "snaplog_detail", "throttler_detail", "txn_applied", "txnlog_detail",
+    "session_track_detail", "session_tracked", "session_upgrade", "snaplog_detail", "throttler_detail", "tls_detail", "txn_applied", "txnlog_detail",
+    "watch_cleaner",
 })  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 from zabtrace.grammar.messages import messages
@@ -14,10 +16,18 @@ FOREIGN = frozenset({
     "HierarchyDynamicMBean", "LoggerDynamicMBean", "AppenderDynamicMBean", "LayoutDynamicMBean", "AbstractDynamicMBean",
 })  # fmt: skip
 _PACKAGES = ("org.apache.zookeeper.", "o.a.z.")
+_OTHERS = re.compile(r"(?:org|com|net|io|java|javax|jdk|sun|kafka|scala|o\.a|o\.e)\.(?!.*(?:zookeeper|\bz\.))")
+"""Loggers in packages of others, where a class may be called as one of ZooKeeper's: Kafka has a Login too."""
 
 
 def is_zookeeper(logger: str) -> bool:
-    """Does the grammar know the class, or is it in one of ZooKeeper's packages (abbreviated or relocated ones too)?"""
+    """Does the grammar know the class, or is it in one of ZooKeeper's packages (abbreviated or relocated ones too)?
+
+    >>> is_zookeeper("Login"), is_zookeeper("o.a.z.Login"), is_zookeeper("org.apache.kafka.common.security.Login")
+    (True, True, False)
+    """
+    if _OTHERS.match(logger):
+        return False
     return messages().knows(logger) or logger.startswith(_PACKAGES[1]) or _PACKAGES[0] in logger
 
 
