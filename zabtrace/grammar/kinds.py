@@ -64,8 +64,8 @@ ROUTINE = frozenset({
     "request_detail", "request_dump", "request_trace", "request_user_error", "session_close_submitted", "session_closed",
     "session_closing", "session_created", "session_detail", "session_expired", "session_invalid", "session_new", "session_renew",
     "session_replayed", "session_request", "session_revalidate", "session_revalidate_detail", "session_revalidated",
-    "session_track_detail", "session_tracked", "session_upgrade", "snaplog_detail", "throttler_detail", "tls_detail", "txn_applied", "txnlog_detail",
-    "watch_cleaner",
+    "session_track_detail", "session_tracked", "session_upgrade", "snaplog_detail", "throttler_detail", "tls_detail", "txn_applied",
+    "txnlog_detail", "watch_cleaner",
 })  # fmt: skip
 
 
