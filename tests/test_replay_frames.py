@@ -239,3 +239,23 @@ def test_a_learner_that_lost_lines_is_paired_by_its_zxids(leader: list[int], dat
     mine = [side(1, i, zxid=leader[n]) for i, n in enumerate(kept)]
     its = [side(2, i, learner=1, zxid=z) for i, z in enumerate(leader)]
     assert [its.index(b) for a, b in paired(mine, its) if a is not None and b is not None] == kept
+
+
+def voted(leader: int, *followers: int, epoch: int) -> list[Event]:
+    """An election of two or three servers, and their service in the epoch behind it."""
+    servers = (*followers, leader)
+    looks = [(one, "state_looking", {}) for one in servers]
+    votes = [heard(one, other, leader, (epoch - 1) << 32, epoch - 1, number=epoch) for one in servers for other in servers]
+    leads: list[Event] = [(leader, "state_leading", {}), *((one, "state_following", {}) for one in followers), quorum(leader, epoch)]
+    served = [event for one in followers for event in [(one, "learner_diff", {"zxid": epoch << 32}), (one, "uptodate", {})]]
+    return [*looks, *votes, *leads, *served]
+
+
+def test_a_next_leader_that_was_killed_while_others_went_on_does_not_tell_when_writes_became_impossible() -> None:
+    first = voted(3, 1, 2, epoch=1)
+    idle: list[Event] = [(1, "session_established", {}), (3, "session_established", {})] * 50  # 2 is down, 1 and 3 go on
+    lost: list[Event] = [(1, "follower_exception", {"message": "Exception when following the leader"}), (2, "server_start", {})]
+    second = voted(2, 1, epoch=2)
+    (out,) = replay(trace([*first, *idle, *lost, *second], members=members(1, 2, 3))).unavailable
+    assert (out.clock, out.source) == (1, "1.log")
+    assert out.start == START + timedelta(seconds=len(first) + len(idle))

@@ -42,14 +42,17 @@ def noticed() -> story.Noticed:
 def test_a_leader_falls_silent_is_lost_and_another_is_elected_in_this_order() -> None:
     sentences = told(incident.history(), noticed())
     silent = next(n for n, text in enumerate(sentences) if text.startswith("Server 3 falls silent for 3.7 s"))
-    assert sentences[silent + 1 : silent + 3] == ["Servers 1 and 2 lose server 3. Server 3 was paused.", "Server 3 loses server 2."]
+    assert sentences[silent + 1 : silent + 3] == [
+        "Servers 1 and 2 lose their leader, server 3. Server 3 was paused.",
+        "Server 3 loses server 2.",
+    ]
     assert "2 wins by server id" in " ".join(sentences[silent + 3 :])
     assert not any("loses server 3" in text for text in sentences), "its own role has a sentence of its own"
 
 
 def test_the_places_of_all_who_lost_it_stand_beside_the_sentence() -> None:
     rows = story.happened(incident.history(), noticed=noticed())
-    assert next(row["places"] for row in rows if "lose server 3" in row["what"]) == ["s1.log:7", "s2.log:7"]
+    assert next(row["places"] for row in rows if "lose their leader, server 3" in row["what"]) == ["s1.log:7", "s2.log:7"]
 
 
 def test_an_election_is_told_before_the_epoch_of_its_leader_though_a_follower_decided_later(history_of: Any) -> None:
@@ -102,3 +105,23 @@ def test_what_only_text_tells_is_counted_once_and_without_what_was_read() -> Non
 
 def test_nothing_is_said_of_text_where_every_record_was_read() -> None:
     assert facts.from_text(judged(("truncated", 0x100000007, 0x100000008))) is None
+
+
+def looking(*logs: int) -> History:
+    """Three voters, of which these were read, and found no leader."""
+    roles = [{"server": one, "process": 1, "role": "LOOKING", "start": incident.at(1), "end": incident.at(9)} for one in logs]
+    return replace(incident.history(), roles=schema.frame(schema.ROLES, roles), unavailable=())
+
+
+def test_an_ensemble_that_never_had_a_leader_is_not_called_available() -> None:
+    (told,) = facts.outages(looking(1, 2))
+    assert told == "No leader was ever established in the logs that were read: no write was possible while 1, 2 were looking for one."
+
+
+def test_voters_of_which_nothing_was_read_may_have_had_a_leader() -> None:
+    assert facts.outages(looking(1)) == []
+
+
+def test_whoever_served_in_an_epoch_had_a_leader() -> None:
+    history = looking(1, 2)
+    assert facts.outages(replace(history, roles=history.roles.with_columns(served=pl.col("start")))) == []

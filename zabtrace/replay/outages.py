@@ -92,7 +92,7 @@ def _open(case: _Case, last: Term, configs: Sequence[Config]) -> Outage | None:
 
 
 def _between(case: _Case, before: Sequence[Interval], behind: Sequence[Interval]) -> Outage | None:
-    """From an epoch to the next, by the first server of the second that was in both."""
+    """From an epoch to the next, by the second's leader if it saw the first end, else by whoever was without a leader the shortest."""
     ends = {interval.server: interval for interval in before}
     begins: dict[int, Interval] = {}
     for interval in behind:
@@ -102,8 +102,13 @@ def _between(case: _Case, before: Sequence[Interval], behind: Sequence[Interval]
         for sid, begin in sorted(begins.items(), key=lambda item: item[1].role != "LEADING")
         if sid in ends and ends[sid].at < begin.at and begin.served is not None and (loss := _seen_by(case, ends[sid], before)) is not None
     ]
-    leader = next((span for leads, span in spans if leads), None)
+    leader = next((span for leads, span in spans if leads and not _went_alone(case, ends[span.clock])), None)
     return leader or min((span for _, span in spans), key=lambda span: span.ms, default=None)
+
+
+def _went_alone(case: _Case, ended: Interval) -> bool:
+    """Its process ended while it followed: what the others did from then on, its own log cannot tell."""
+    return ended.learns and ended.last and not any(row["kind"] in LOST_LEADER for row in case.said.get(ended.index, ()))
 
 
 def _seen_by(case: _Case, ended: Interval, before: Sequence[Interval]) -> Loss | None:

@@ -82,10 +82,25 @@ def numbers(history: History, judgement: Judgement) -> list[tuple[str, str]]:
     ]
 
 
+def _never_led(history: History, names: wording.Names) -> str | None:
+    """A sentence where servers looked for a leader, none of them ever served in an epoch, and those without a log are no quorum."""
+    roles, config = history.roles, history.config_at()
+    seen = roles.filter(pl.col("role") != "UNKNOWN")["server"].unique()
+    looked = roles.filter(pl.col("role") == "LOOKING")["server"].unique().sort()
+    if roles["served"].is_not_null().any() or looked.is_empty() or config.is_quorum(sorted(config.voters - set(seen))):
+        return None
+    return (
+        f"No leader was ever established in the logs that were read: no write was possible while "
+        f"{wording.listed([names.name(server) for server in looked])} were looking for one."
+    )
+
+
 def outages(history: History) -> list[str]:
     """How long no write was possible: each time in a sentence, or all together where they are many."""
     names = wording.Names.of(history.trace.servers)
     found = sorted(history.unavailable, key=lambda out: -out.ms)
+    if not found and (told := _never_led(history, names)):
+        return [told]
     if len(found) <= FEW:
         return [wording.outage(out, names) for out in history.unavailable]
     total = wording.duration(sum(out.ms for out in found))

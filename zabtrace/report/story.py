@@ -57,7 +57,7 @@ def happened(history: History, how: Alignment = OWN_CLOCKS, noticed: Noticed | N
     What has no time stands at the end.
     """
     names, noticed = wording.Names.of(history.trace.servers), noticed or Noticed()
-    tellers = [*(teller(history, names) for teller in TELLERS), _pauses(noticed.pauses, names), _losses(noticed.losses, names)]
+    tellers = [*(teller(history, names) for teller in TELLERS), _pauses(noticed.pauses, names), _losses(history, noticed.losses, names)]
     told = sorted((one for teller in tellers for one in teller), key=lambda one: _when(one, how))
     numbered = ((one.same or (number,), one) for number, one in enumerate(told))
     return [_row([one for _, one in group], names) for _, group in groupby(numbered, key=lambda pair: pair[0])]
@@ -192,19 +192,32 @@ def _pauses(pauses: pl.DataFrame, names: wording.Names) -> Iterator[Told]:
         yield Told(row["start"], _always(text), (), None, row, row["server"])
 
 
-def _losses(losses: pl.DataFrame, names: wording.Names) -> Iterator[Told]:
+def _losses(history: History, losses: pl.DataFrame, names: wording.Names) -> Iterator[Told]:
     """Who lost another server, each cause told once; the end of the own process or role has its own sentence."""
     told: set[str | None] = {None}
     others = losses.filter(pl.col("lost").is_null() | (pl.col("lost") != pl.col("server")))
-    for row in others.sort("time", nulls_last=True).iter_rows(named=True):
+    for row in others.join(_led(history, others), on=["server", "lost", "time"], how="left", maintain_order="left").sort(
+        "time", "lost", "server", nulls_last=True
+    ).iter_rows(named=True):  # fmt: skip
         why = "" if row["cause"] in told else f" {row['cause']}."
         told.add(row["cause"])
         lost = "a server that no line names" if row["lost"] is None else servers([row["lost"]], names)
+        led = bool(row["led"])
 
-        def sentence(who: list[int], lost: str = lost, why: str = why) -> str:
-            return f"{servers(who, names, True)} {_verb(who, 'loses', 'lose')} {lost}.{why}"
+        def sentence(who: list[int], lost: str = lost, why: str = why, led: bool = led) -> str:
+            whose = _verb(who, "its leader, ", "their leader, ") if led else ""
+            return f"{servers(who, names, True)} {_verb(who, 'loses', 'lose')} {whose}{lost}.{why}"
 
-        yield Told(row["time"], sentence, ("loss", row["lost"], row["cause"]), row["server"], row["evidence"][0], row["server"])
+        yield Told(row["time"], sentence, ("loss", row["lost"], row["cause"], led), row["server"], row["evidence"][0], row["server"])
+
+
+def _led(history: History, losses: pl.DataFrame) -> pl.DataFrame:
+    """``server, lost, time, led``: the losses of whoever followed or observed the lost server then, by its own clock."""
+    roles = history.roles.filter(pl.col("role").is_in(["FOLLOWING", "OBSERVING"])).select("server", "start", "end", lost="leader")
+    during = pl.col("time").is_between("start", "end")
+    return losses.select("server", "lost", "time").join(roles, on=["server", "lost"]).filter(during).select(
+        "server", "lost", "time", led=pl.lit(True)
+    ).unique()  # fmt: skip
 
 
 def _syncs(history: History, names: wording.Names) -> Iterator[Told]:
