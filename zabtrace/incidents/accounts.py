@@ -147,7 +147,7 @@ class _Lines:
     def of(cls, scene: Scene) -> _Lines:
         """Of a scene."""
         return cls(
-            {row["interval"]: row["ms"] for row in scene.stage.rows(TOOK, "ms")},
+            {row["interval"]: row["ms"] for row in scene.stage.each(TOOK, "ms")},
             scene.per_interval(["fle_notification_timeout"], "ms"),
             scene.per_interval(["peer_connect_failed"], "sid", "trace"),
             scene.per_interval([UNCHALLENGED, *(kind for kind, _ in IGNORED)]),
@@ -158,7 +158,7 @@ class _Lines:
 def tallies(scene: Scene) -> dict[int, list[Tally]]:
     """The counts of the legacy algorithm 0 by interval, in order; its log names one candidate per line."""
     found: dict[int, list[Tally]] = defaultdict(list)
-    for row in scene.stage.rows(["le_tally", "le_tally_entry"], "leader", "message"):
+    for row in scene.stage.each(["le_tally", "le_tally_entry"], "leader", "message"):
         if row["kind"] == "le_tally":
             found[row["interval"]].append(Tally(row["time"], {}, row["source"], row["line"]))
         elif found[row["interval"]] and row["leader"] is not None and (count := re.search(r"-> ([0-9]{1,6})$", row["message"] or "")):

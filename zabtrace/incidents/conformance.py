@@ -264,7 +264,7 @@ def disks_keep_their_epoch(scene: Scene) -> Iterator[Finding]:
 
 def members_run_in_the_ensemble(scene: Scene) -> Iterator[Finding]:
     """A server that has served in an epoch starts standalone: ZooKeeperServerMain goes on in that epoch, and answers by itself."""
-    for row in scene.stage.rows(["standalone_start"], "message"):
+    for row in scene.stage.each(["standalone_start"], "message"):
         served = [i for i in scene.stage.intervals if i.server == row["server"] and i.at < row["at"] and i.served_at is not None]
         if served:
             why = (

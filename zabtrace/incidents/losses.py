@@ -12,8 +12,10 @@ from zabtrace.incidents.causes import find
 from zabtrace.incidents.clocks import Clocks
 from zabtrace.incidents.notices import LEADER, LEARNER, PROCESS, ROLE, Notice, notices
 from zabtrace.incidents.scene import Scene
-from zabtrace.incidents.silence import Silences
+from zabtrace.incidents.silence import Gap, Silences
 
+PART = 2000
+"""So many losses are told at a time: their sentences and evidence are held as columns, not as objects."""
 PAUSE = ("server", "start", "end", "source", "line")
 WHAT = {
     LEADER: "{server} lost its leader, {lost}",
@@ -27,10 +29,12 @@ def losses(scene: Scene, clocks: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFra
     """LOSSES, by the stamp of whoever noticed, and the PAUSES that are the cause of some of them."""
     found = notices(scene)
     case = Case(scene, Clocks(clocks), found, Silences(scene.history.trace.lines))
-    causes = [find(case, notice) for notice in found]
-    rows = [_row(case, notice, cause) for notice, cause in zip(found, causes, strict=True)]
-    table = schema.frame(schema.LOSSES, rows).sort("time", maintain_order=True, nulls_last=True)
-    paused = dict.fromkeys(cause.paused for cause in causes if cause is not None and cause.paused is not None)
+    frames, paused = [schema.frame(schema.LOSSES)], dict[tuple[int, Gap], None]()
+    for first in range(0, len(found), PART):
+        causes = [(notice, find(case, notice)) for notice in found[first : first + PART]]
+        frames.append(schema.frame(schema.LOSSES, [_row(case, notice, cause) for notice, cause in causes]))
+        paused |= dict.fromkeys(cause.paused for _, cause in causes if cause is not None and cause.paused is not None)
+    table = pl.concat(frames).sort("time", maintain_order=True, nulls_last=True)
     return table, schema.frame(schema.PAUSES, [dict(zip(PAUSE, (server, *gap), strict=True)) for server, gap in paused])
 
 

@@ -20,7 +20,7 @@ from zabtrace.replay.terms import Term
 _MARKS = ("leader_connected", "newleader", "uptodate")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Message:
     """Something that one server did before another could do what it printed."""
 
@@ -48,7 +48,7 @@ def messages(scene: Scene) -> Iterator[Message]:
 
 def _marks(scene: Scene) -> Marks:
     marks: Marks = {}
-    for row in scene.stage.rows(_MARKS):
+    for row in scene.stage.each(_MARKS):
         if (end := end_of(row)) is not None:
             marks.setdefault((row["interval"], row["kind"]), end)
     return marks
@@ -67,7 +67,7 @@ def votes(scene: Scene, term: Term, _: Marks) -> Iterator[Message]:
         if (looking := member.before) is not None and looking.role == "LOOKING":
             for ballot in found.own(looking):
                 cast.setdefault((looking.server, ballot), looking)
-    noticed = scene.noticed
+    noticed, begun = scene.noticed, {looking: began(looking) for looking in cast.values()}
     for receiver in _viewers(members, found, cast):
         met: set[Interval] = set()
         for notice in found.heard.get(receiver.index, ()):
@@ -76,7 +76,7 @@ def votes(scene: Scene, term: Term, _: Marks) -> Iterator[Message]:
                 met.add(looking)
                 time, source, line = noticed.times[notice.row], noticed.sources[notice.row], noticed.lines[notice.row]
                 seen = None if time is None else End(receiver.server, notice.at, time, source, line)
-                yield from _message("a vote", began(looking), seen)
+                yield from _message("a vote", begun[looking], seen)
 
 
 def _viewers(members: Sequence[Interval], found: Ballots, cast: Mapping[tuple[int, object], object]) -> Iterator[Interval]:

@@ -74,7 +74,7 @@ def _leaders(scene: Scene) -> Iterator[Notice]:
 
 def _learners(scene: Scene) -> Iterator[Notice]:
     ends = _stepping_down(scene)
-    telling = {scene.stage.intervals[row["interval"]].server for row in scene.stage.rows(["newleader_ack"])}
+    telling = {scene.stage.intervals[row["interval"]].server for row in scene.stage.each(["newleader_ack"])}
     for number, rows in scene.by_interval(HANDLER, "thread", "sid", "message", "trace"):
         interval = scene.stage.intervals[number]
         if interval.role != "LEADING":
@@ -129,7 +129,7 @@ def _learner(scene: Scene, interval: Interval, sid: int | None, at: int) -> Inte
 def _stepping_down(scene: Scene) -> dict[int, int]:
     """Where each leader that stepped down began to: what its handlers print behind it is its own doing."""
     found: dict[int, int] = {}
-    for row in scene.stage.rows(DOWN):
+    for row in scene.stage.each(DOWN):
         found.setdefault(row["interval"], row["at"])
     return found
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import polars as pl
 
@@ -53,12 +54,41 @@ class Supporters(NamedTuple):
     said: str
 
 
+class Times(Sequence[datetime | None]):
+    """Stamps of many lines as numbers of 8 bytes; a datetime is made of each that is asked for."""
+
+    def __init__(self, stamps: pl.Series) -> None:
+        """Of a column of schema.LINES: ms since 1970, in UTC; null where a line has none."""
+        self._stamps = numbers(stamps.dt.epoch("ms").fill_null(_NONE))
+
+    def __len__(self) -> int:
+        return len(self._stamps)
+
+    @overload
+    def __getitem__(self, row: int) -> datetime | None: ...
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[datetime | None]: ...
+    def __getitem__(self, row: int | slice) -> datetime | Sequence[datetime | None] | None:
+        if isinstance(row, slice):
+            return [self[place] for place in range(*row.indices(len(self)))]
+        stamp = self._stamps[row]
+        return None if stamp == _NONE else _EPOCH + timedelta(milliseconds=stamp)
+
+
+_NONE, _EPOCH = -(1 << 63), datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def numbers(column: pl.Series) -> array[int]:
+    """A column of numbers without nulls in 8 bytes each, which Python reads as fast as a list."""
+    return array("q", column.cast(pl.Int64).to_numpy().tobytes())
+
+
 class Noticed(NamedTuple):
     """What the notifications' lines tell beside the votes, by the row of ``Ballots.frame``."""
 
-    times: list[datetime | None]
+    times: Times
     sources: list[str]
-    lines: list[int]
+    lines: Sequence[int]
     config_versions: list[int | None]
     """n.config version: of the sender's configuration (3.5.0+)."""
     format_versions: list[int | None]
@@ -81,8 +111,8 @@ class Scene:
         """The notifications' lines, columns made lists once: elections ask for them row by row."""
         frame = self.terms.ballots.frame
         sources = [sys.intern(source) for source in frame["source"]]  # few files, many lines
-        numbers = (frame[name].to_list() for name in ("line", "config_version", "format_version"))
-        return Noticed(frame["time"].to_list(), sources, *numbers)
+        versions = (frame[name].to_list() for name in ("config_version", "format_version"))
+        return Noticed(Times(frame["time"]), sources, numbers(frame["line"]), *versions)
 
     @cached_property
     def elections(self) -> list[Election]:
@@ -101,7 +131,7 @@ class Scene:
     def per_interval(self, kinds: Iterable[str], *columns: str) -> dict[int, list[Row]]:
         """Lines of these kinds by interval, in order."""
         found: dict[int, list[Row]] = defaultdict(list)
-        for row in self.stage.rows(kinds, *columns):
+        for row in self.stage.each(kinds, *columns):
             found[row["interval"]].append(row)
         return found
 
@@ -109,7 +139,7 @@ class Scene:
     def supporters(self) -> dict[int, Supporters]:
         """The first quorum line of each leader's interval."""
         found: dict[int, Supporters] = {}
-        for row in self.stage.rows(["quorum_supported"], "sids", "message"):
+        for row in self.stage.each(["quorum_supported"], "sids", "message"):
             if row["time"] is not None and row["interval"] not in found:
                 found[row["interval"]] = Supporters(_end(row), sets_of(row["sids"]), row["message"])
         return found

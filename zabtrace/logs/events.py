@@ -69,9 +69,10 @@ class Told:
 
     def lines(self) -> pl.DataFrame:
         """One row per record: line, local time, texts, trace, continued, and the texts that tell who printed it."""
-        shown = self.rests[self.rows.code]
-        heads = self.heads.select("level", "thread", "logger", pl.coalesce("thread_sid", "my_sid").alias("sid"))[shown["head"]]
-        traces = self.traces.extend_constant(None, 1)[np.minimum(self.rows.trace, self.traces.len())]
+        shown = _shown(self.rests, self.rows.code)
+        told = self.heads.select("level", "thread", "logger", pl.coalesce("thread_sid", "my_sid").alias("sid"))
+        heads = _shown(told, shown["head"].fill_null(told.height).to_numpy())
+        traces = _shown(self.traces.to_frame("trace"), self.rows.trace)["trace"]
         time = pl.Series("time", self.rows.time)
         columns = {
             "line": self.rows.line,
@@ -133,6 +134,26 @@ def _told(traces: pl.Series, rows: Part) -> Events:
     found = messages().match_traces(pl.DataFrame({"line": shown.astype(np.int64), "message": traces[shown]}))
     kinds = pl.Series("kind", [None], dtype=pl.String).new_from_index(0, traces.len()).scatter(shown, found.kinds)
     return Events(kinds, found.fields)
+
+
+def _shown(texts: pl.DataFrame, numbers: npt.NDArray[np.integer[Any]]) -> pl.DataFrame:
+    """The row of each number, null where there is none, with texts of their own: one copy of each that is shown, whoever shows it.
+
+    What was read points into the text of all of a batch, most of which is told by fields and kinds: it would be kept for ever.
+    """
+    places = np.minimum(numbers, texts.height)
+    shown = np.zeros(texts.height + 1, np.bool_)
+    shown[places] = True
+    held: pl.DataFrame = copied(pl.concat([texts, texts.clear(1)])[np.flatnonzero(shown)])
+    rows: Places = np.cumsum(shown) - 1
+    told: pl.DataFrame = held[rows[places]]
+    return told
+
+
+def copied(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with texts of its own."""
+    return frame.with_columns(pl.Series(c.name, pl.from_arrow(c.to_arrow(compat_level=pl.CompatLevel.oldest()))) for c in frame
+                              if c.dtype == pl.String)  # fmt: skip
 
 
 def _joined(parts: list[Part]) -> Part:

@@ -139,7 +139,7 @@ def _spoken(term: Term) -> Iterator[int]:
 def _reasons(stage: Stage) -> dict[int, str]:
     """Why a leader stepped down, in its own words, per interval; 'Forcing shutdown' only cleans up after an earlier cause."""
     found: dict[int, str] = {}
-    for row in stage.rows(STEP_DOWN, "message", "trace"):
+    for row in stage.each(STEP_DOWN, "message", "trace"):
         number, said = row["interval"], _said(row)
         if stage.intervals[number].role == "LEADING" and said is not None:
             found.setdefault(number, said)
@@ -177,13 +177,13 @@ def _quoted(scene: Scene, row: dict[str, Any]) -> str:
 
 
 def _quorum_lines(scene: Scene) -> Iterator[Proof]:
-    for row in scene.stage.rows(["quorum_supported"], "zxid", "message"):
+    for row in scene.stage.each(["quorum_supported"], "zxid", "message"):
         if row["zxid"] is not None:
             yield Proof(zxid.epoch(row["zxid"]), _quoted(scene, row), row["source"], row["line"])
 
 
 def _uptodate(scene: Scene) -> Iterator[Proof]:
-    for row in scene.stage.rows(["uptodate"], "message"):
+    for row in scene.stage.each(["uptodate"], "message"):
         epoch = scene.stage.intervals[row["interval"]].epoch
         if epoch is not None:
             yield Proof(epoch, _quoted(scene, row), row["source"], row["line"])
@@ -240,7 +240,7 @@ def _promises(scene: Scene) -> Iterator[Proof]:
 
 
 def _spoken_promises(scene: Scene) -> Iterator[Proof]:
-    for row in scene.stage.rows(["current_epoch_set", "newleader_ack_sent"], "epoch", "zxid", "message"):
+    for row in scene.stage.each(["current_epoch_set", "newleader_ack_sent"], "epoch", "zxid", "message"):
         epoch = row["epoch"] if row["epoch"] is not None else zxid.epoch(row["zxid"]) if row["zxid"] is not None else 0
         yield Proof(epoch, _quoted(scene, row), row["source"], row["line"])
 

@@ -93,7 +93,7 @@ class Received:
 
 def received(stage: Stage) -> list[Received]:
     """The learners' lines, in order per server."""
-    found = [(stage.intervals[row["interval"]], row) for row in stage.rows(LEARNER_LINES, "zxid")]
+    found = [(stage.intervals[row["interval"]], row) for row in stage.each(LEARNER_LINES, "zxid")]
     return [
         Received(interval, LEARNER_LINES[row["kind"]], row["zxid"], row["at"], row["time"], row["source"], row["line"])
         for interval, row in found
@@ -106,7 +106,7 @@ def sent(stage: Stage) -> list[Sent]:
     sids: dict[tuple[int, object], int] = {}
     current: dict[tuple[int, object], Sent] = {}
     found: list[Sent] = []
-    for row in stage.rows(LEADER_LINES, *_LEADER_FIELDS):
+    for row in stage.each(LEADER_LINES, *_LEADER_FIELDS):
         interval = stage.intervals[row["interval"]]
         if interval.learns:  # an observer master's lines
             continue

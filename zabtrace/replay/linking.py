@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from zabtrace import zxid
@@ -45,27 +46,27 @@ def linked(stage: Stage, found: Ballots) -> Terms:
 
 def _mark_service(stage: Stage) -> None:
     """``served``: the quorum line of a leader, the learner's UPTODATE or broadcast; 3.4 prints only that the sync began."""
-    for row in stage.rows(["quorum_supported"], "zxid"):
+    for row in stage.each(["quorum_supported"], "zxid"):
         interval = stage.intervals[row["interval"]]
         if not interval.learns and interval.served_at is None:
             interval.served, interval.served_at = row["time"], row["at"]
             interval.epoch = zxid.epoch(row["zxid"]) if row["zxid"] is not None else None
-    marks: dict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
+    marks: dict[int, dict[str, tuple[datetime | None, int]]] = defaultdict(dict)
     wordy: set[tuple[int, int]] = set()
-    for row in stage.rows(_SERVING, "phase"):
+    for row in stage.each(_SERVING, "phase"):
         if row["kind"] == "peer_state_changed" and row["phase"] != "broadcast":
             continue
         interval = stage.intervals[row["interval"]]
         if row["kind"] in _SERVING[:3]:
             wordy.add((interval.server, interval.process))
-        marks[row["interval"]].setdefault(row["kind"], row)
+        marks[row["interval"]].setdefault(row["kind"], (row["time"], row["at"]))
     for index, lines in marks.items():
         interval = stage.intervals[index]
         kinds = ("uptodate", "peer_state_changed") if (interval.server, interval.process) in wordy else _SERVING[3:]
-        said = [lines[kind] for kind in kinds if kind in lines]
-        if said and interval.learns:
-            interval.served, interval.served_at = said[0]["time"], said[0]["at"]
-            interval.uptodate_at = said[0]["at"] if said[0]["kind"] in _SERVING[:2] else None
+        kind = next((kind for kind in kinds if kind in lines), None)
+        if kind is not None and interval.learns:
+            interval.served, interval.served_at = lines[kind]
+            interval.uptodate_at = interval.served_at if kind in _SERVING[:2] else None
 
 
 def _pair(stage: Stage, result: Terms) -> None:

@@ -77,11 +77,11 @@ class Addresses:
         self._sids: dict[tuple[str, int], set[int]] = defaultdict(set)
         for sid, host, port in _members(stage.lines.trace):
             self._sids[host, port].add(sid)
-        for row in stage.rows(["follower_info"], "sid", "spec"):
+        for row in stage.each(["follower_info"], "sid", "spec"):
             if row["sid"] is not None and (match := re.match(r"^(.+?):(\d+):\d+:", row["spec"] or "")):
                 self._sids[match[1].split("/")[-1], int(match[2])].add(row["sid"])
         self._named: dict[int, int] = {}
-        for row in stage.rows(_ADDRESSED, "sid", "address"):
+        for row in stage.each(_ADDRESSED, "sid", "address"):
             named: int | None = row["sid"] if row["sid"] is not None else self._sid(row["address"])
             if named is not None:
                 self._named.setdefault(row["interval"], named)

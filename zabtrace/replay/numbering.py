@@ -20,7 +20,7 @@ _EPOCH_LINES = ("newleader_ack_sent", "current_epoch_set", "txnlog_created", "pr
 def number(stage: Stage, result: Terms) -> None:
     """Epochs of terms from their learners' lines where the leader's log tells none, and of the intervals from their terms."""
     said: dict[int, set[int]] = defaultdict(set)
-    for row in stage.rows(_EPOCH_LINES, "epoch", "zxid"):
+    for row in stage.each(_EPOCH_LINES, "epoch", "zxid"):
         epoch = row["epoch"] if row["kind"] == "current_epoch_set" else row["zxid"] and zxid.epoch(row["zxid"])
         interval = stage.intervals[row["interval"]]
         # what is logged behind UPTODATE is of the leader's own epoch; before it may be of older ones

@@ -99,7 +99,7 @@ class Stage:
     @cached_property
     def voting(self) -> frozenset[int]:
         """Intervals in which FastLeaderElection, which prints its votes, was at work."""
-        return frozenset(row["interval"] for row in self.rows(("fle_new_election", *NOTIFICATIONS)))
+        return frozenset(self.events("fle_new_election", *NOTIFICATIONS, only=())["interval"].drop_nulls().unique())
 
     @cached_property
     def stored_epochs(self) -> dict[int, int]:

@@ -37,7 +37,7 @@ class Rounds:
 def rounds(stage: Stage, result: Terms, configs: Sequence[Config]) -> Rounds:
     """ELECTIONS and VOTES."""
     found = contests(stage, result)
-    proposed = {row["interval"]: row for row in stage.rows(["fle_new_election"], "zxid")}
+    proposed = {row["interval"]: row for row in stage.each(["fle_new_election"], "zxid")}
     took = _took(stage)
     voters = configs[0] if configs else Config()
     rows = [_row(election, result, _config(configs, election) or voters, took) for election in found]
@@ -46,7 +46,7 @@ def rounds(stage: Stage, result: Terms, configs: Sequence[Config]) -> Rounds:
 
 def _took(stage: Stage) -> dict[int, int]:
     """LEADER ELECTION TOOK, per interval behind the election."""
-    return {row["interval"]: row["ms"] for row in stage.rows(TOOK, "ms") if row["ms"] is not None}
+    return {row["interval"]: row["ms"] for row in stage.each(TOOK, "ms") if row["ms"] is not None}
 
 
 def _config(configs: Sequence[Config], election: Election) -> Config | None:
