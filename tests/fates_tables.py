@@ -87,7 +87,7 @@ class Incident:
         servers = {s: SimpleNamespace(sid=s, version=self.version, observer=s > self.voters, disk=self.disk_of(s)) for s in sids}
         lines = {s: list(self.lines.get(s, ())) for s in sids}
         stand_in = SimpleNamespace(
-            servers=servers, configs=self.configs(), lines=lines, earlier=list(self.before), young={},
+            servers=servers, configs=self.configs(), lines=lines, earlier=list(self.before), young={}, renamed={},
             truth=SimpleNamespace(acked=dict.fromkeys(txns(self.acked))),
         )  # fmt: skip
         shown = Shown("tables", frozenset(self.disks), frozenset(self.lines), earlier=bool(self.before))

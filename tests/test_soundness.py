@@ -57,6 +57,10 @@ def test_the_generator_makes_what_the_rules_are_for() -> None:
     assert sum(bool(e.configs[0].groups) for e in played) >= 5
     assert sum(any(s.disk.config for s in e.servers.values()) for e in played) >= 5
     assert any(e.late_flushes and e.losses for e in played)
+    assert sum(e.first is not None for e in played) >= 5
+    assert any(e.first is not None and lost(e) for e in played)
+    assert sum(bool(e.renamed) for e in played) >= 3
+    assert any(e.swapped for e in played)
 
 
 def test_a_case_follows_from_its_seed() -> None:

@@ -67,7 +67,9 @@ def judged(state: State, shown: tuple[int, ...], clients: bool) -> Judgement:
     """By zabtrace, from the tables of that evidence."""
     servers = {s: SimpleNamespace(sid=s, version="3.9.4", observer=False, disk=_disk(state.host(s))) for s in SERVERS}
     answered = {Txn(z, z): 0 for z in state.committed} if clients else {}
-    case = SimpleNamespace(servers=servers, configs=[CONFIG], lines={}, earlier=[], young={}, truth=SimpleNamespace(acked=answered))
+    case = SimpleNamespace(
+        servers=servers, configs=[CONFIG], lines={}, earlier=[], young={}, renamed={}, truth=SimpleNamespace(acked=answered)
+    )  # fmt: skip
     return judge(replay(trace(case, Shown("small", frozenset(shown), frozenset(), clients=clients))))  # type: ignore[arg-type]
 
 

@@ -106,6 +106,11 @@ class Ensemble:
         """Disks copied while the ensemble ran, since the last election."""
         self.losses = 0
         self.clock = 0
+        self.swapped = False
+        self.renamed: dict[int, int] = {}
+        """New id -> the id before."""
+        self.first: int | None = None
+        """The server that ran alone before it was given others."""
 
     # ------------------------------------------------------------ configurations
     @property
@@ -536,6 +541,46 @@ class Ensemble:
         self.configs[0] = replace(config, voters=config.voters - {out} | {new})
         self.losses += 1
         self.young.clear()
+
+    def rename(self, old: int, new: int) -> None:
+        """A stopped voter gets another id, with its disk: myid and everybody's zoo.cfg are edited."""
+        for sid in self.servers:
+            self.crash(sid)
+        server = self.servers.pop(old)
+        server.sid = new
+        self.servers[new] = server
+        self.lines[new] = []
+        self.renamed[new] = old
+        config = self.configs[0]
+        self.configs[0] = replace(config, voters=config.voters - {old} | {new})
+        self.young.clear()
+
+    def swap(self, one: int, other: int) -> None:
+        """Two stopped voters get each other's id, with their disks."""
+        for sid in self.servers:
+            self.crash(sid)
+        self.swapped = True
+        first, second = self.servers[one], self.servers[other]
+        first.disk, second.disk = second.disk, first.disk
+        self.young.clear()
+
+    def alone(self, sid: int, writes: int, rng: random.Random) -> None:
+        """A standalone server writes in epoch 0 and answers; then it is stopped, to be a member of an ensemble."""
+        server = self.servers[sid]
+        self.first = sid
+        server.disk.snaps.append(Snap(0, ()))
+        self.say(sid, "config_reading", "Reading configuration from: /etc/zookeeper/zoo.cfg")
+        self.say(sid, "standalone_start", "Either no config or no quorum defined in config, running in standalone mode")
+        for counter_ in range(1, writes + 1):
+            self.payload += 1
+            txn = Txn(counter_, self.payload)
+            self.truth.born[txn] = 0
+            self.truth.committed.add(txn)
+            self.truth.acked[txn] = sid
+            server.log(txn)
+        if rng.random() < 0.5:
+            held = tuple(sorted(self.truth.committed))
+            server.disk.snaps.append(Snap(held[-1].zxid, held))
 
     def copy_all(self) -> None:
         """Somebody copies every disk."""

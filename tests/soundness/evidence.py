@@ -97,10 +97,11 @@ def trace(e: Ensemble, shown: Shown) -> Trace:
         tables.disk(sid, 0, newest, f"server-{sid}")
         if shown.earlier:
             for copy, (number, moment) in enumerate(reversed(list(enumerate(e.earlier))), 1):
-                if sid in moment:
-                    tables.disk(sid, copy, moment[sid], f"before:{number}/server-{sid}")
-    for sid in sorted(shown.texts):
-        tables.text(sid)
+                for name in names(e, sid):
+                    if name in moment:
+                        tables.disk(name, copy, moment[name], f"before:{number}/server-{name}")
+    for name in sorted({name for sid in shown.texts for name in names(e, sid)}):
+        tables.text(name)
     if shown.clients:
         tables.clients()
     if shown.lost_file is not None and tables.files:
@@ -108,6 +109,14 @@ def trace(e: Ensemble, shown: Shown) -> Trace:
         tables.files = [f for f in tables.files if f["source"] != gone]
         tables.txns = [t for t in tables.txns if t["source"] != gone]
     return tables.trace()
+
+
+def names(e: Ensemble, sid: int) -> list[int]:
+    """All ids that a server had, the present one first: its old lines and the old copies of its disk bear the old ones."""
+    found = [sid]
+    while found[-1] in e.renamed:
+        found.append(e.renamed[found[-1]])
+    return found
 
 
 class Contents:
@@ -125,6 +134,7 @@ class Contents:
 class _Tables:
     def __init__(self, e: Ensemble, shown: Shown) -> None:
         self.e, self.shown = e, shown
+        self.version = next(server.version for server in e.servers.values())
         self.txns: list[dict[str, object]] = []
         self.files: list[dict[str, object]] = []
         self.snapshots: list[dict[str, object]] = []
@@ -142,7 +152,7 @@ class _Tables:
                 self.txns.append(
                     {**place, "offset": 16 + 100 * i, "zxid": txn.zxid, "session": txn.payload, "cxid": 1, "type": 1, "op": "create",
                      "path": f"/n{txn.payload}", "failed": False, "checksum_ok": True, "payload_hash": txn.payload, "time": START,
-                     "digest_version": 2 if self.e.servers[sid].version >= "3.6" else None}
+                     "digest_version": 2 if self.version >= "3.6" else None}
                 )  # fmt: skip
             zxids = [t.zxid for t in file.records]
             self.files.append(
@@ -201,10 +211,12 @@ class _Tables:
         e, shown = self.e, self.shown
         seen: Iterable[int] = sorted(shown.disks | shown.texts)
         members = [row for sid in seen for row in self._members(sid)]
+        told = {name for sid in shown.texts for name in names(e, sid)}
+        known = sorted({name for sid in seen for name in names(e, sid)})
         return Trace(
             servers=schema.frame(
                 schema.SERVERS,
-                [{"server": s, "label": str(s), "version": e.servers[s].version if s in shown.texts else None} for s in seen],
+                [{"server": s, "label": str(s), "version": self.version if s in told else None} for s in known],
             ),
             lines=schema.frame(schema.LINES, self.lines),
             fields={kind: _fields(rows) for kind, rows in self.fields.items()},

@@ -25,10 +25,16 @@ def play(seed: int) -> Ensemble:
     ensemble.reconfigures = version not in STATIC and not ensemble.configs[0].groups and rng.random() < 0.4
     for server in ensemble.servers.values():
         server.kept_in_memory = rng.choice((500, 500, 3))
+    odd = random.Random(f"odd {seed}")
+    if odd.random() < 0.1:
+        ensemble.alone(odd.choice(sorted(ensemble.config.voters)), odd.randint(1, 6), odd)
     for sid in ensemble.servers:
-        ensemble.start(sid)
+        if odd.random() < 0.97:
+            ensemble.start(sid)
     for _ in range(rng.randint(1, 5)):
         _elect(ensemble)
+        if odd.random() < 0.06:
+            odd.choice(IDENTITIES)(ensemble, odd)
         for _ in range(rng.randint(0, 3)):
             _work(ensemble)
             rng.choice(UPSETS)(ensemble)
@@ -219,6 +225,21 @@ def _replace(e: Ensemble) -> None:
         return
     out = e.rng.choice(sorted(e.config.voters))
     e.replace(out, max(e.lines) + 1)
+
+
+def _rename(e: Ensemble, rng: random.Random) -> None:
+    """Everybody stops, and a voter gets another id: its myid is changed, and so are the static configurations of all."""
+    if not e.reconfigures and not e.configs[0].groups:
+        e.rename(rng.choice(sorted(e.config.voters)), max(e.lines) + 1)
+
+
+def _swap(e: Ensemble, rng: random.Random) -> None:
+    """Everybody stops, and two servers get each other's id and address."""
+    if not e.reconfigures and len(e.config.voters) > 1:
+        e.swap(*rng.sample(sorted(e.config.voters), 2))
+
+
+IDENTITIES: tuple[Callable[[Ensemble, random.Random], None], ...] = (_rename, _swap)
 
 
 def _betray(e: Ensemble) -> None:
