@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -13,14 +13,16 @@ from zabtrace import schema, wording, zxid
 from zabtrace.documents import FORMAT, Document
 from zabtrace.documents.window import Point, Window
 from zabtrace.evidence.trace import Trace
-from zabtrace.fates.judgement import Judgement
 from zabtrace.grammar.kinds import kinds_of
 from zabtrace.grammar.meanings import SIGNS, UNSURE, Meaning, meanings
 from zabtrace.grammar.messages import messages
 from zabtrace.grammar.notation import Hole, Shape
 from zabtrace.logs.explaining import Explained
-from zabtrace.replay.history import History
 from zabtrace.zxid import epoch
+
+if TYPE_CHECKING:  # listings of lines need none of it, and start sooner
+    from zabtrace.fates.judgement import Judgement
+    from zabtrace.replay.history import History
 
 ZXIDS = tuple(
     column.name

@@ -25,7 +25,13 @@ def matches(lines: Sequence[str]) -> int:
 
 
 def _counts(lines: Sequence[str]) -> dict[str, int]:
-    return {name: sum(layout.compiled.match(line) is not None for line in lines[:SAMPLE]) for name, layout in layouts().items()}
+    """By layout, up to the first one that all of the lines begin with."""
+    counts: dict[str, int] = {}
+    for name, layout in layouts().items():
+        counts[name] = sum(layout.compiled.match(line) is not None for line in lines[:SAMPLE])
+        if counts[name] == len(lines[:SAMPLE]):
+            break
+    return counts
 
 
 def is_ours(line: str, layout: Layout | None) -> bool:

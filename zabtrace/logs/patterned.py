@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from zabtrace.grammar.conversion import Conversion, conversion
 from zabtrace.grammar.stampforms import LEAP, StampForm
 from zabtrace.logs.rests import CANONICAL
+
+if TYPE_CHECKING:  # it brings Lark, which few logs need
+    from zabtrace.grammar.conversion import Conversion
 
 LEVELS = {"T": "TRACE", "D": "DEBUG", "I": "INFO", "W": "WARN", "E": "ERROR", "F": "FATAL", "WARNING": "WARN", "SEVERE": "ERROR"}
 WRITTEN = "%Y-%m-%d %H:%M:%S,%3f"
@@ -22,6 +25,8 @@ NO_STAMP = "1970-01-01 99:99:99,999"
 
 def check_pattern(text: str) -> None:
     """Raise UsageError, which points at the character, where ``text`` is no conversion pattern."""
+    from zabtrace.grammar.conversion import conversion
+
     conversion(text)
 
 
@@ -45,6 +50,8 @@ class Patterned:
 
     @property
     def _made(self) -> Conversion:
+        from zabtrace.grammar.conversion import conversion
+
         return conversion(self.text)
 
     @property

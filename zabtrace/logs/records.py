@@ -75,7 +75,7 @@ class Batch:
     @property
     def full(self) -> bool:
         """Does it hold as much as one batch should?"""
-        return self.rows > ROWS or self.rests.bytes + self.others.texts.bytes > TEXTS
+        return self.rows > ROWS or self.rests.bytes + self.others.bytes > TEXTS
 
     def add(self, block: Block) -> None:
         """Take the records of a block; its first lines may continue the last record of the one before."""
@@ -85,7 +85,7 @@ class Batch:
         begins = np.zeros(block.height, np.bool_)
         begins[found.rows[valid]] = True
         rows = np.flatnonzero(~begins)
-        lines, classes = self.others.add(block.text(block.starts[rows], block.ends[rows]))
+        lines, classes = self.others.of_rows(block, rows)
         spliced = np.concatenate([rows[classes == SPLICED], found.rows[valid][self.rests.spliced(codes[valid])]])
         if len(spliced) and (moved := self._resynchronised(block, np.sort(spliced))) is not None:
             self.add(moved)

@@ -45,6 +45,17 @@ class Oddity:
 
 
 @dataclass(frozen=True)
+class _Handed:
+    """An Arrow array for polars to take as it is: ``pl.from_arrow`` would first import all of pyarrow.compute."""
+
+    array: pa.Array
+
+    def __arrow_c_array__(self, schema: Any = None) -> Any:
+        """The array, as Arrow's C interface wants it."""
+        return self.array.__arrow_c_array__(schema)
+
+
+@dataclass(frozen=True)
 class Block:
     """Lines of one block: places ``starts`` to ``ends`` in ``data`` (UTF-8, PAD zeros behind it).
 
@@ -72,7 +83,7 @@ class Block:
 
     def text(self, starts: Places, ends: Places) -> pl.Series:
         """These pieces of the data as strings that point into it."""
-        return pl.Series(pl.from_arrow(_string_views(self.data, starts, ends)), dtype=pl.String)
+        return pl.Series(_Handed(_string_views(self.data, starts, ends)), dtype=pl.String)
 
     @cached_property
     def lines(self) -> pl.DataFrame:
@@ -82,8 +93,7 @@ class Block:
 
 def block_of(texts: pl.Series, numbers: Places, weights: Places, oddities: list[Oddity], **more: Any) -> Block:
     """A block of lines that are at hand as strings (without nulls)."""
-    column: Any = texts.rechunk().to_arrow()
-    array = column.cast(pa.large_string())
+    array: Any = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
     held = array.buffers()[2]
     data = np.concatenate([np.frombuffer(held, np.uint8) if held is not None else np.empty(0, np.uint8), np.zeros(PAD, np.uint8)])
