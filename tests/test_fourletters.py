@@ -78,7 +78,7 @@ def test_every_sample_is_taken_by_its_alternative(tmp_path: Path, shape: notatio
         found = read(tmp_path, sample)
         assert (found.lines, found.unknown) == (1, 0)
         keys = found.facts["key"].to_list()
-        assert keys in ([shape.kind], [] if shape.kind == "heading" else None) or shape.kind.startswith("pair")
+        assert keys in ([shape.kind], [] if shape.kind in ("heading", "asked") else None) or shape.kind.startswith("pair")
 
 
 def test_srvr(tmp_path: Path) -> None:
@@ -140,3 +140,40 @@ def test_answers_are_listed(tmp_path: Path) -> None:
     assert "leader" in shown.stdout
     assert "0x200002b6c500000,/10.0.0.9:54994" in shown.stdout
     assert "51870" not in shown.stdout
+
+
+TRANSCRIPT = f"""Sat Nov 21 17:57:37 UTC 2026
+[root@zk1 ~]# echo srvr | nc localhost 2181
+{SRVR}
+=== mntr ===
+{MNTR}2026-11-21T19:58:01+02:00
+$ echo ruok | nc localhost 2181
+imok
+Sun Nov 22 00:00:00 CST 2026
+--- wchs
+0 connections watching 0 paths
+"""
+
+
+def test_answers_saved_with_the_shell_around_them(tmp_path: Path) -> None:
+    """What stands in one file, as terminals and loops write it; a zone whose name is not UTC's gives no time."""
+    (tmp_path / "answers.txt").write_text(TRANSCRIPT.replace("\n", "\r\n"))
+    trace = gather([str(tmp_path)])
+    assert trace.sources["kind"].to_list() == ["four-letter word"]
+    asked = dict(trace.facts.select("key", pl.col("asked").dt.to_string("%H:%M:%S")).rows())
+    assert (asked["mode"], asked["zk_server_state"], asked["ok"]) == ("17:57:37", "17:57:37", "17:58:01")
+    assert asked["watched_paths"] is None
+    assert "asked" in CliRunner().invoke(zabtrace, ["answers", str(tmp_path)]).stdout.splitlines()[0]
+
+
+def test_telnet_greets_before_the_answer(tmp_path: Path) -> None:
+    greeting = "Trying 127.0.0.1...\nConnected to localhost.\nEscape character is '^]'.\nsrvr\n"
+    (tmp_path / "a.txt").write_text(f"{greeting}{SRVR}Connection closed by foreign host.\n")
+    found = read_answer(Source("a.txt", tmp_path / "a.txt"))
+    assert (by_key(found)["mode"], found.unknown) == ("leader", 0)
+    assert gather([str(tmp_path)]).sources["kind"].to_list() == ["four-letter word"]
+
+
+def test_answers_of_several_servers_in_one_file_name_none(tmp_path: Path) -> None:
+    assert read(tmp_path, CONF).sid == 2
+    assert read(tmp_path, CONF + "\n" + CONF.replace("serverId=2", "serverId=3")).sid is None

@@ -1,7 +1,8 @@
-"""What servers answered to four-letter words: facts, one row each, of the moment of the answer, which no answer names.
+"""What servers answered to four-letter words: facts, one row each, of the moment of the answer, which no answer names itself.
 
 Strategy: each line is taken by the first shape of answers.lark that fits; what a line tells becomes columns of FACTS. When a connection
-began is told in ms, by the server's clock: the answer is not older. The time of the file is none of the answer's.
+began is told in ms, by the server's clock: the answer is not older. What `date` printed in front of an answer is the time of asking;
+the time of the file is none of the answer's.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ VERSION = ("version", "zk_version", "zookeeper.version")
 MODES = ("mode", "zk_server_state")
 RELEASE = re.compile(r"\d+\.\d+\.\d+")
 MEMBERSHIP = re.compile(r"^membership: *\n(?P<members>(?:(?:server|group|weight)\.[^\n]*\n?|version=[0-9a-f]+\n?)+)", re.MULTILINE)
+ASKED = "asked"
 BARE = ("heading", "pair", "pair_without_value")
 
 
@@ -49,7 +51,7 @@ def read_answer(source: Source) -> AnswerRead:
     found = [_facts(kind, frame, filled) for kind, frame in matching.matched(FILE, RULE, filled["line"])]
     taken = sum(frame.height for frame in found)
     table = pl.concat([frame for frame in found if frame.width > 1], how="diagonal") if any(frame.width > 1 for frame in found) else None
-    facts = schema.frame(schema.FACTS) if table is None else _owned(schema.conform(schema.FACTS, table.sort("line"), source=source.name))
+    facts = schema.frame(schema.FACTS) if table is None else _placed(schema.conform(schema.FACTS, table.sort("line"), source=source.name))
     members = MEMBERSHIP.search(text)
     return AnswerRead(facts, _sid(facts), _version(facts), members["members"] if members else None, filled.height, filled.height - taken)
 
@@ -60,6 +62,8 @@ def _facts(kind: str, frame: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     told = frame.drop("row").with_columns(at)
     if kind == "heading":
         return told.select("line")
+    if kind == ASKED:
+        told = told.with_columns(_asked(told["asked"]))
     if "key" not in told.columns:
         told = told.with_columns(key=pl.lit(kind))
     if "since" in told.columns:
@@ -67,10 +71,21 @@ def _facts(kind: str, frame: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     return told.with_columns(pl.col(name).cast(pl.String) for name in ("value",) if name in told.columns)
 
 
-def _owned(facts: pl.DataFrame) -> pl.DataFrame:
-    """Ephemeral znodes with the session of the line above them that names their owner."""
+def _asked(texts: pl.Series) -> pl.Series:
+    """The times that `date` printed; null in a zone whose name is not UTC's (CST is three)."""
+    plain = texts.str.replace(r"GMT|UTC", "+0000").str.replace(r"Z\z", "+00:00").str.replace(",", ".", literal=True).str.replace("T", " ")
+    long = texts.str.replace(r"GMT|UTC", "+0000").str.to_datetime("%a %b %e %H:%M:%S %z %Y", time_unit="ms", time_zone="UTC", strict=False)
+    short = plain.str.replace(r"([+-][0-9]{2}):?([0-9]{2})\z", "${1}:${2}")
+    return long.fill_null(short.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%:z", time_unit="ms", time_zone="UTC", strict=False)).cast(schema.TIME)
+
+
+def _placed(facts: pl.DataFrame) -> pl.DataFrame:
+    """Ephemeral znodes with the session of the line above them that names their owner; all with the time of asking above them."""
     owner = pl.when(pl.col("key") == "owner").then("session").forward_fill()
-    return facts.with_columns(session=pl.when(pl.col("key") == "ephemeral").then(owner).otherwise("session"))
+    since = pl.when(pl.col("key") == ASKED).then(pl.int_range(pl.len())).forward_fill()
+    return facts.with_columns(
+        session=pl.when(pl.col("key") == "ephemeral").then(owner).otherwise("session"), asked=pl.col("asked").first().over(since)
+    ).filter(pl.col("key") != ASKED)
 
 
 def _value(facts: pl.DataFrame, keys: tuple[str, ...]) -> str | None:
@@ -79,8 +94,10 @@ def _value(facts: pl.DataFrame, keys: tuple[str, ...]) -> str | None:
 
 
 def _sid(facts: pl.DataFrame) -> int | None:
-    said = _value(facts, SID)
-    return int(said) if said is not None and said.isdecimal() and int(said) < 1 << 63 else None
+    """The one server that the answers name; a file may hold those of several."""
+    said = set(facts.filter(pl.col("key").is_in(SID))["value"].drop_nulls())
+    numbers = {int(text) for text in said if text.isdecimal() and int(text) < 1 << 63}
+    return numbers.pop() if len(numbers) == 1 else None
 
 
 def _version(facts: pl.DataFrame) -> str | None:

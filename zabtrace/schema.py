@@ -233,6 +233,7 @@ FACTS = _columns(
     ("address", TEXT, "address of a client"),
     ("timeout", INT, "time-out of the session in ms"),
     ("since", TIME, "when the connection began, by the server's clock: the answer is not older; no answer names its own time"),
+    ("asked", TIME, "when it was asked, where a line above the answer tells, as `date` prints it (UTC, or with an offset)"),
 )
 CLIENT_OPS = _columns(
     ("source", TEXT, "client history"),

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import dropwhile
 
 from zabtrace.clients import looks_like_history
 from zabtrace.records import sniff
@@ -109,6 +110,13 @@ FOUR_LETTER_STARTS = {
     "not serving": re.compile(r"\AThis ZooKeeper instance is not currently serving requests"),
 }
 
+# what people and their shells write above an answer: prompts with the command, rules, the date, telnet's greeting
+FOUR_LETTER_FRAME = re.compile(
+    r"\s*\Z|.*\becho \w{4}\b.*\|.*\Z|(?:mntr|srvr|stat|conf|cons|envi|wchs|dump|ruok|crst|isro|dirs)\s*\Z|[=#*>+-]{2,}.*\Z"
+    r"|\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d [\w +-]+\Z|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-][\d:]+)\s*\Z"
+    r"|Trying .*\.\.\.\Z|Connected to .*\Z|Escape character is .*\Z"
+)
+
 
 def _by_magic(magic: str, prefix: str) -> Callable[[Probe], str | None]:
     """Its magic; in a data folder its name too, since a server passes over any other (Util.getZxidFromName)."""
@@ -148,7 +156,8 @@ def _behind_zeros(source: Source) -> bytes:
 
 
 def _four_letters(probe: Probe) -> str | None:
-    word = next((word for word, start in FOUR_LETTER_STARTS.items() if probe.says(start)), None)
+    text = "\n".join(dropwhile(FOUR_LETTER_FRAME.match, (probe.text or "").replace("\r\n", "\n").split("\n")))
+    word = next((word for word, start in FOUR_LETTER_STARTS.items() if start.search(text)), None)
     return f"an answer to {word}" if word else None
 
 

@@ -15,6 +15,8 @@ from zabtrace.render.screen import Lines, Sentence
 from zabtrace.render.views import View
 
 SHOWN = ("server", "key", "value", "zxid", "session", "address", "timeout", "since", "source", "line")
+ASKED = "asked"
+"""Shown where any answer has a time in front of it."""
 EMPTY = "No answer to a four-letter word is there to show."
 
 
@@ -24,6 +26,7 @@ def facts(trace: Trace, window: Window, keys: Sequence[str] = ()) -> View:
     if keys:
         chosen = chosen.filter(pl.col("key").is_in(list(keys)))
     names = wording.Names.of(trace.servers)
-    blocks = [Lines(Rows(chosen, names).lines(SHOWN))] if chosen.height else [Sentence(EMPTY)]
+    shown = SHOWN if chosen[ASKED].is_null().all() else (*SHOWN[:-2], ASKED, *SHOWN[-2:])
+    blocks = [Lines(Rows(chosen, names).lines(shown))] if chosen.height else [Sentence(EMPTY)]
     document = {"format": FORMAT, "facts": Rows(chosen, names), "hidden": trace.facts.height - chosen.height}
     return View(document, "facts", blocks, chosen)
