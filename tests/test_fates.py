@@ -310,3 +310,10 @@ def test_an_answered_write_on_few_disks_is_not_in_flight() -> None:
     disks = {1: disk("1:1-9"), 2: disk("1:1-6"), 3: disk("1:1-6")}
     judged = Incident(disks, lines=serving({1: "", 2: "", 3: ""}), acked="1:8").judged()
     assert (judged.in_flight, judged.verdict) == (1, "undecided")
+
+
+def test_disks_that_only_name_their_epoch_make_no_tail_young() -> None:
+    """Their logs were not saved: what lies on the one other disk may be all that was ever written, and long committed."""
+    bare = disk("", "")
+    judged = Incident({1: disk("1:1-9"), 2: bare, 3: bare}, lines=serving({1: "", 2: "", 3: ""})).judged()
+    assert (judged.in_flight, judged.verdict) == (0, "undecided")

@@ -24,7 +24,8 @@ def tail_above(case: Case) -> int | None:
     serving, leads = _in_service(case, newest)
     disks = case.history.disks.join(case.newest, on=["server", "copy"], how="semi").filter(pl.col("server").is_in(sorted(config.voters)))
     left = disks.filter((pl.col("accepted_epoch") > newest) | (pl.col("current_epoch") > newest))
-    read = set(disks.filter(pl.col("current_epoch") == newest).get_column("server").to_list())
+    # epoch files without any log or snapshot do not show where a disk ended
+    read = set(disks.filter((pl.col("current_epoch") == newest) & pl.col("last_zxid").is_not_null()).get_column("server").to_list())
     if not leads or left.height or not config.is_quorum(serving & read):
         return None
     proven = [p.upto for p in case.proofs if epoch(p.upto) == newest]
