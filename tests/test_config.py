@@ -171,3 +171,12 @@ def test_a_second_address_names_its_server_too(tmp_path: Path) -> None:
     config = "clientPort=2181\nserver.1=one-a:2888:3888|one-b:2888:3888\nserver.2=two-a:2888:3888|two-b:2888:3888\n"
     (tmp_path / "zoo.cfg").write_text(config)
     assert sorted(gather([str(tmp_path)]).epoch_files["server"]) == [1, 2]
+
+
+def test_members_with_escapes_as_properties_writes_them(tmp_path: Path) -> None:
+    """Exhibitor and others write zoo.cfg through Properties.store, which escapes colons; Properties.load resolves them first."""
+    (tmp_path / "zoo.cfg").write_text("server.1=zk1\\:2888\\:3888\\:observer\nserver.2=\\u007ak2\\:2888\\:3888;2181\ngroup.1=1\\:2\n")
+    found = read_config(Source("zoo.cfg", tmp_path / "zoo.cfg"))
+    columns = ("sid", "role", "host", "quorum_port", "election_port", "client_port", "group")
+    assert found.members.select(columns).rows() == [(1, "observer", "zk1", 2888, 3888, None, 1), (2, "participant", "zk2", 2888, 3888, 2181, 1)]
+    assert found.damage.is_empty()

@@ -23,6 +23,8 @@ SIZE_LIMIT = 1 << 20
 """Bytes of a configuration that are read; real ones have a few thousand."""
 DYNAMIC_NAME = re.compile(r"\.dynamic\.([0-9a-fA-F]{1,16})$")
 FIX_LINE = "A server refuses to start with this line: compare it with the configuration of the other servers."
+STRUCTURED = re.compile(r"(?:server|group|weight)\.")
+"""Lines whose values ZooKeeper takes apart, when Properties has resolved the escapes: Properties.store writes ``zk1\\:2888``."""
 ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
 ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
@@ -119,7 +121,7 @@ def _parse(text: str) -> _Text:
     found = _Text()
     for at, line in logical_lines(text):
         try:
-            found.lines.append((at, parse_line(line)))
+            found.lines.append((at, parse_line(unescape(line) if STRUCTURED.match(line) else line)))
         except ConfigLineError as error:
             found.refused.append((at, f"no valid configuration line, {error}: {line[:200]!r}"))
     return found
