@@ -178,5 +178,8 @@ def test_members_with_escapes_as_properties_writes_them(tmp_path: Path) -> None:
     (tmp_path / "zoo.cfg").write_text("server.1=zk1\\:2888\\:3888\\:observer\nserver.2=\\u007ak2\\:2888\\:3888;2181\ngroup.1=1\\:2\n")
     found = read_config(Source("zoo.cfg", tmp_path / "zoo.cfg"))
     columns = ("sid", "role", "host", "quorum_port", "election_port", "client_port", "group")
-    assert found.members.select(columns).rows() == [(1, "observer", "zk1", 2888, 3888, None, 1), (2, "participant", "zk2", 2888, 3888, 2181, 1)]
+    assert found.members.select(columns).rows() == [
+        (1, "observer", "zk1", 2888, 3888, None, 1),
+        (2, "participant", "zk2", 2888, 3888, 2181, 1),
+    ]
     assert found.damage.is_empty()
