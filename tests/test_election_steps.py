@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from election_lines import Log, saved
 
 from zabtrace.evidence import gather
@@ -130,3 +131,26 @@ def test_the_tallies_of_the_oldest_algorithm(tmp_path: Path) -> None:
     log.say(2200, "QuorumPeer", "FOLLOWING")
     account = account_of(history_of(saved(tmp_path, [log, Log(2), Log(3)])), 1)
     assert [tally.votes for tally in account.tallies] == [{1: 1, 3: 1}, {3: 3}]
+
+
+@pytest.mark.parametrize(
+    ("answered", "kind", "decided"),
+    [(1, "vote", "sid"), (2, "join", "existing leader")],
+    ids=["the leader has not taken its epoch over", "it has, so it was established"],
+)
+def test_one_log_alone_tells_a_join_by_the_epoch_of_the_answers(tmp_path: Path, answered: int, kind: str, decided: str) -> None:
+    """updateElectionVote gives a leader's vote the new epoch when its quorum stands; votes from before still lie in the queues."""
+    one = Log(1)
+    one.starts(0)
+    one.looks(1000, Z + 8)
+    one.hears(1002, 1, 1, 1, 1, Z + 8)
+    one.hears(1003, 2, 2, 1, 1, Z + 8)
+    one.hears(1004, 1, 2, 1, 1, Z + 8)
+    one.hears(1005, 3, 2, 1, 1, Z + 8)
+    one.hears(1006, 3, 2, 1, answered, Z + 8, "FOLLOWING")
+    one.hears(1007, 2, 2, 1, answered, Z + 8, "LEADING")
+    one.follows(1010, 2, Z + 8)
+    folder = saved(tmp_path, [one, Log(2), Log(3)])
+    (folder / "server-1" / "currentEpoch").write_text("2")
+    elections = replay(gather([str(folder / "server-1")])).elections
+    assert elections.select("kind", "decided_by", "leader", "epoch").rows() == [(kind, decided, 2, 2)]

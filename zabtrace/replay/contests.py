@@ -85,6 +85,9 @@ def came_late(result: Terms, looking: Interval, term: Term) -> bool:
         arrived = [n.at for n in result.ballots.arrived(member.server, looking.server, since, member.end_at) if n.ballot in mine]
         if arrived and member.served_at is not None:
             return arrived[0] > member.served_at
+    answered = _answered_late(result, looking, term)
+    if answered is not None:
+        return answered
     return _met_leader(result, looking, term) if mine else _synced_late(looking, term)
 
 
@@ -94,6 +97,20 @@ def _came_before(looking: Interval, term: Term, member: Interval) -> int:
     own = next((side for mine, side in sides if mine is not None and mine.interval is looking.after), None)
     earlier = [side.at for _, side in sides if own is not None and side.at < own.at]
     return max(earlier, default=0) if member is term.interval else 0
+
+
+def _answered_late(result: Terms, looking: Interval, term: Term) -> bool | None:
+    """Without the others' logs: had its leader, else a follower, taken the new epoch over when it answered? Null where no answer tells.
+
+    Leader and followers name it once the epoch is established (updateElectionVote, 3.4.6+, whose votes have a format version).
+    """
+    answers = [n for n in result.ballots.others(looking, "FOLLOWING", "LEADING") if n.ballot.leader == term.leader]
+    first = next((n for n in answers if n.sender == term.leader), answers[0] if answers else None)
+    if first is None or term.epoch is None or first.ballot.peer_epoch is None:
+        return None
+    if first.ballot.peer_epoch >= term.epoch:
+        return True
+    return False if result.ballots.frame["format_version"][first.row] else None
 
 
 def _met_leader(result: Terms, looking: Interval, term: Term) -> bool:
