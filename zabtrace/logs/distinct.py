@@ -34,7 +34,7 @@ class Distinct:
     def add(self, texts: pl.Series) -> tuple[Codes, pl.Series]:
         """The number of each string, and those that are new, in the order of their numbers (copies, where they are few)."""
         codes, places, copied = self._add(texts)
-        return codes, copied.gather(places).cast(pl.String)
+        return codes, copied.gather(places).cast(pl.String) if len(places) else texts.clear()
 
     def places(self, texts: pl.Series) -> tuple[Codes, npt.NDArray[np.int64]]:
         """The number of each string, and where those that are new stand first, in the order of their numbers."""
@@ -47,7 +47,8 @@ class Distinct:
             codes, places, held = self._next(texts.len()), np.arange(texts.len()), texts
         else:
             codes, places, held = self._distinct(texts)
-        self.bytes += int(texts.gather(places).str.len_bytes().sum())
+        if len(places):
+            self.bytes += int(texts.gather(places).str.len_bytes().sum())
         return codes, places, held
 
     def _distinct(self, texts: pl.Series) -> tuple[Codes, npt.NDArray[np.int64], pl.Series]:

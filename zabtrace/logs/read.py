@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
 import polars as pl
 
 from zabtrace import schema
@@ -32,6 +33,9 @@ from zabtrace.source import Source
 
 BLOCK = 4 << 20
 """Bytes read at a time: what is made of them stays in the processor's cache."""
+ROOM = 16 << 20
+"""Bytes that are taken and given back before a log is read: from then on the C library keeps as many at hand, where every block would
+be given back to the system and taken again page by page (glibc's threshold of trimming follows what was freed)."""
 ENOUGH = 10
 """Stamps earlier than the one above from which on a log may be printed newest first."""
 NEWEST_FIRST = "printed newest first: its lines are numbered from the end"
@@ -170,6 +174,7 @@ class Batches:
     peeler: Peeler = field(default_factory=lambda: Peeler([]))
 
     def __iter__(self) -> Iterator[Batch]:
+        np.empty(ROOM, np.uint8)
         batch = Batch(Rests.of(self.wanted, threads=self.keep), self.keep)
         for block in self._blocks(batch):
             if batch.full:

@@ -54,6 +54,7 @@ STAMPS = (
     Stamp("[0000-00-00?00:00:00?000", 1),
     Stamp("00:00:00?000", 0),
 )
+SHORTEST = min(len(stamp.form) for stamp in STAMPS)
 SEPARATORS = np.isin(np.arange(256), list(b" T,."))
 _SIX = np.uint64(0x0606060606060606)
 _LOW = np.uint64(0x0F0F0F0F0F0F0F0F)
@@ -73,27 +74,28 @@ class Stamped:
 
 def stamped(block: Block) -> Stamped:
     """Find the stamps of a block. Lines that the usual form does not fit are tried with the others."""
-    left = np.flatnonzero(block.ends - block.starts >= 12)
+    left = np.flatnonzero(_may_begin(block) & (block.ends - block.starts >= SHORTEST))
     found: list[tuple[Places, Places, Places, bool]] = []
     for stamp in STAMPS:
         starts = block.starts[left]
         bytes_ = gathered(block.data, starts, WIDTH)
         hit = _fits(stamp, bytes_) & (block.ends[left] - starts >= len(stamp.form))
+        if hit.all():  # as a rule: nothing is copied then
+            found.append((left, _times(stamp, bytes_), starts + len(stamp.form), stamp.dated))
+            break
         if hit.any():
-            times = _times(stamp, bytes_[hit])
-            found.append((left[hit], times, starts[hit] + len(stamp.form), stamp.dated))
+            found.append((left[hit], _times(stamp, bytes_[hit]), starts[hit] + len(stamp.form), stamp.dated))
             left = left[~hit]
-        left = left[_may_begin(block, left)]
     rows, times, rests = (np.concatenate([np.empty(0, np.int64), *(part[at] for part in found)]) for at in range(3))
     dated = np.concatenate([np.empty(0, np.bool_), *(np.full(len(part[0]), part[3]) for part in found)])
     order = np.argsort(rows, kind="stable") if len(found) > 1 else slice(None)
     return Stamped(rows[order], times[order], rests[order], dated[order])
 
 
-def _may_begin(block: Block, rows: Places) -> npt.NDArray[np.bool_]:
-    """Rows whose first byte is a digit or a bracket."""
-    first = block.data[block.starts[rows]]
-    begins: npt.NDArray[np.bool_] = ((first >= 48) & (first <= 57)) | (first == 91)
+def _may_begin(block: Block) -> npt.NDArray[np.bool_]:
+    """Lines whose first byte is a digit or a bracket: of stack traces none is looked at further."""
+    first = block.data[block.starts]
+    begins: npt.NDArray[np.bool_] = (first - np.uint8(ord("0")) < 10) | (first == ord("["))
     return begins
 
 
