@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from zabtrace import cli
 from zabtrace.evidence import gather
 from zabtrace.evidence.believed import A_YEAR
 from zabtrace.fates import Judgement, judge
@@ -50,3 +51,18 @@ def test_minus_one_is_no_zxid(samples: Path, tmp_path: Path) -> None:
     found, damage = told(samples, tmp_path, op="create", ok=None, zxid=-1, reply_zxid="0xffffffffffffffff")
     assert not damage
     assert -1 not in found.writes.get_column("zxid").to_list()
+
+
+def test_verify_says_what_was_read_and_what_was_damaged(samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history = tmp_path / "broken.jsonl"
+    history.write_text('{"op": "get", "path": "/a", "ok": true}\n{"op": "create"\n')
+    asked = ["verify", str(samples / SAMPLE / "server-1"), str(samples / SAMPLE / "server-2"), "--clients", str(history), "-q"]
+    cli.run([*asked, "--format", "json"])
+    document = json.loads(capsys.readouterr().out)
+    assert "2 of 3 voters" in document["read"]
+    assert document["damaged"] == 1
+    assert [(place["source"], place["line"]) for place in document["damage"]] == [("broken.jsonl", 2)]
+    cli.run(asked)
+    screen = capsys.readouterr().out
+    assert "2 of 3 voters" in screen
+    assert "Damage: 1 place, such as broken.jsonl:2: no client operation" in screen

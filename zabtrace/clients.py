@@ -33,6 +33,8 @@ ANSWERS = frozenset({
     "unknownsession",
 })  # fmt: skip
 WRITES = re.compile(r"(create|set|delete|remove|multi|transaction|reconfig|ensure_?path|close|put|update)", re.IGNORECASE)
+BARE = "(?i)^(ensure_?path|close)"
+"""Writes that may be done without a record: the path was there, or the library did not wait for the answer."""
 LINE_LIMIT = 4 << 20
 """Longest line that is parsed: ZooKeeper's own limit for a request is 1 MiB."""
 NEXT_STEP = "Compare with the client's recorder; the other lines are used."

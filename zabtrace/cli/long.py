@@ -49,12 +49,12 @@ def _view(
     """The document, with its writes as they come; a screen has the first ones only, and says how many more there are."""
     import polars as pl
 
-    from zabtrace import documents, wording
-    from zabtrace.render import screens, writes
+    from zabtrace import wording
+    from zabtrace.render import answers, screens, writes
     from zabtrace.render.views import View
 
     names = wording.Names.of(history.trace.servers)
-    document = documents.verify(history, judgement, every=every, top=1, window=window) | {"hidden": 0}
+    document = answers.verdict(history, judgement, every=every, top=1, window=window) | {"hidden": 0}
     listed = sum(count for fate, count in judgement.counts.items() if every or fate != "survived")
     table, narrowed = asked.format == "table", top is not None or window != type(window)()
     if not table and not narrowed:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from zabtrace import wording, zxid
+from zabtrace.clients import BARE
 from zabtrace.documents.listing import Listing
 from zabtrace.documents.window import Window
 from zabtrace.evidence.trace import Trace
@@ -79,7 +80,8 @@ def _unanswered(trace: Trace, clients: pl.DataFrame) -> pl.DataFrame:
     """The clients' writes that got no certain answer: none at all, or one that no record bears out."""
     unknown = trace.client_ops.filter(pl.col("outcome") == "unknown").select("source", "line")
     without = trace.client_ops.filter((pl.col("outcome") == "acknowledged") & pl.col("zxid").is_null()).select("source", "line")
-    doubtful = clients.filter(pl.col("outcome") == "cannot tell").join(without, on=["source", "line"], how="semi").select("source", "line")
+    open_ = (pl.col("outcome") == "cannot tell") & ~pl.col("op").str.contains(BARE)
+    doubtful = clients.filter(open_).join(without, on=["source", "line"], how="semi").select("source", "line")
     return clients.join(pl.concat([unknown, doubtful]), on=["source", "line"], how="semi")
 
 

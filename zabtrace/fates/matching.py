@@ -12,6 +12,7 @@ from functools import cached_property
 
 import polars as pl
 
+from zabtrace.clients import BARE
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates.covering import short
 from zabtrace.fates.ordering import between, bounds_of, overtaken
@@ -61,10 +62,10 @@ class Matches:
     def unplaced(self) -> pl.DataFrame:
         """Acknowledged writes (rows of ``ops``) for which the records that were read do not suffice.
 
-        Left out: what changes nothing where it is so already (ensurePath), what libraries call done without an answer (close: the
-        session then expires), what no record is known to stand for, and what names neither session nor path to look for.
+        Left out: what may be done without one (BARE), what no record is known to stand for, and what names neither session nor path to
+        look for.
         """
-        bare = pl.col("op").str.to_lowercase().str.contains("^(ensure_?path|close)") | (pl.col("kinds").list.len() == 0)
+        bare = pl.col("op").str.contains(BARE) | (pl.col("kinds").list.len() == 0)
         sought = pl.col("session").is_not_null() | pl.col("path").is_not_null()
         lacking = ~pl.col("at").is_in(list(self.records)) | pl.col("at").is_in(sorted(self.short))
         return self.ops.filter((pl.col("outcome") == ACKNOWLEDGED) & pl.col("zxid").is_null() & ~bare & sought & lacking)

@@ -17,14 +17,27 @@ from zabtrace.render import accounts, screens, stories
 from zabtrace.render.screen import Block
 from zabtrace.render.views import View
 from zabtrace.replay.history import History
+from zabtrace.report import facts
 from zabtrace.stories import story as tell
+
+DAMAGED = ("server", "source", "line", "offset", "reason", "harm", "next_step")
+LISTED = 100
+"""So many damaged places are listed; ``damaged`` counts all."""
 
 
 def verify(history: History, judgement: Judgement, *, every: bool, top: int | None, window: Window) -> View:
     """The verdict and the writes it rests on."""
-    document = documents.verify(history, judgement, every=every, top=top, window=window)
+    document = verdict(history, judgement, every=every, top=top, window=window)
     frame = documents.listed_writes(judgement, every=every, top=top, window=window)
     return View(document, "writes", screens.verify(document, top or screens.FEW), frame)
+
+
+def verdict(history: History, judgement: Judgement, *, every: bool, top: int | None, window: Window) -> documents.Document:
+    """The document of ``verify``: what was judged, what it was judged from, and what of that was damaged."""
+    document = documents.verify(history, judgement, every=every, top=top, window=window)
+    damage = history.trace.damage
+    places = wording.rows(damage.select(DAMAGED).head(LISTED), wording.Names.of(history.trace.servers))
+    return document | {"read": facts.read(history), "damage": list(places), "damaged": damage.height}
 
 
 def story(history: History, judgement: Judgement, asked: str, at: datetime | None = None, top: int | None = None) -> View:

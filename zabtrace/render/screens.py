@@ -45,7 +45,17 @@ def verdict(document: Document) -> list[Block]:
         Sentence(f"{document['verdict'].replace('_', ' ')}: {document['message']}", document["verdict"]),
         Sentence(f"Writes judged: {counted}.{flight}{since}"),
         *(Sentence(f"  {reason}") for reason in document["reasons"]),
+        *([Sentence(document["read"])] if "read" in document else []),
+        *_damage(document.get("damage", []), document.get("damaged", 0)),
     ]
+
+
+def _damage(places: list[dict[str, Any]], damaged: int) -> list[Block]:
+    """How many places of the evidence could not be read, worst first."""
+    if not places:
+        return []
+    worst = min(places, key=lambda place: ("data", "tail", "none").index(place["harm"] or "none"))
+    return [Sentence(f"Damage: {damaged} place{'s' * (damaged > 1)}, such as {wording.place(worst)}: {worst['reason']}", "bold yellow")]
 
 
 def verify(document: Document, few: int = FEW) -> list[Block]:
