@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from zabtrace import schema
@@ -224,6 +224,7 @@ PIECES = st.sampled_from([
 @settings(max_examples=60, deadline=None)
 @given(st.lists(PIECES, max_size=12), st.sampled_from(["\n", "\r\n"]), st.binary(max_size=20))
 def test_every_physical_line_is_accounted_for(tmp_path_factory: pytest.TempPathFactory, pieces: list[str], end: str, tail: bytes) -> None:
+    assume(end.join(pieces))  # else the tail alone may begin as a compressed file does
     path = tmp_path_factory.mktemp("log") / "zookeeper.log"
     path.write_bytes(end.join(pieces).encode() + tail)
     log = read_log(Source("zookeeper.log", path))

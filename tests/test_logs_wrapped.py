@@ -151,7 +151,7 @@ def test_conversion_patterns(read: Callable[..., LogRead], pattern: str, line: s
 
 @pytest.mark.parametrize(
     ("pattern", "at", "why"),
-    [("%d %q %m", 5, "'q'"), ("%d{foo} %m", 3, "'f'"), ("%d %p", 6, "message"), ("%X{myid %m", 3, "no end"), ("%-5(%p %m", 10, "ends"), ("%m%", 4, "ends")],
+    [("%d %q %m", 5, "'q'"), ("%d{foo} %m", 4, "'f'"), ("%d %p", 6, "message"), ("%X{myid %m", 3, "no end"), ("%-5(%p %m", 10, "ends"), ("%m%", 4, "ends")],
 )  # fmt: skip
 def test_a_wrong_pattern_points_at_the_character(pattern: str, at: int, why: str) -> None:
     with pytest.raises(UsageError, match=rf"{why}.*at character {at}: "):

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from zabtrace.errors import UsageError
 from zabtrace.grammar.conversion import conversion
 from zabtrace.logs import LogRead, read_log
+from zabtrace.logs.explaining import explain
 from zabtrace.logs.products import PATTERNS
 from zabtrace.source import Source
 
@@ -118,3 +120,21 @@ def test_a_client_is_no_server(tmp_path: Path) -> None:
     """Clients put the server they talk to into the field where servers put their myid (3.9)."""
     head = "2026-09-11 09:19:23,418 [myid:localhost:2281] - INFO  [main-SendThread(localhost:2281):o.a.z.ClientCnxn$SendThread@1290] - "
     assert read(tmp_path, f"{head}SASL config status: Will not attempt to authenticate using SASL (unknown error)").sids == {}
+
+
+@pytest.mark.parametrize("cut", [10, 12, 16, 20, 22, 23])
+def test_a_last_line_cut_within_its_stamp_is_damaged(cut: int, tmp_path: Path) -> None:
+    line = "2026-11-21 00:18:39,719 [myid:1] - INFO  [main:QuorumPeerMain@130] - Starting quorum peer"
+    log = read(tmp_path, f"{line}\n{line[:cut]}")
+    assert [log.summary[part] for part in ("lines", "understood", "damaged")] == [2, 1, 1]
+
+
+@pytest.mark.parametrize(("pattern", "at"), [("%d{yyyy-MM-dd QQ} %m", 15), ('%d{"yyyy QQ"} %m', 10), ("%q %m", 2), ("%p %t", 6)])
+def test_a_wrong_pattern_is_pointed_at(pattern: str, at: int) -> None:
+    with pytest.raises(UsageError, match=f"at character {at}:"):
+        conversion(pattern)
+
+
+def test_explain_names_the_layout_of_a_product() -> None:
+    found = explain(LOGS["confluent operator > fields"].split("\n")[0])
+    assert (found.kind, found.layout, found.wrappers) == ("follower_elected", "fields", ("confluent operator",))

@@ -17,7 +17,7 @@ from lark.exceptions import UnexpectedInput
 
 from zabtrace.errors import UsageError
 from zabtrace.grammar import notation
-from zabtrace.grammar.stampforms import StampForm, stamp_form
+from zabtrace.grammar.stampforms import StampForm, UnknownLettersError, stamp_form
 
 ANY = ".*?"
 DOTTED = r"[A-Za-z_$?][A-Za-z0-9_$.\-]*"
@@ -149,8 +149,8 @@ def _converted(token: Token, flags: str, options: list[str], made: Conversion) -
 def _time(options: list[str], made: Conversion, token: Token) -> str:
     try:
         form = stamp_form(options[0] if options else "", options[1] if len(options) > 1 else None)
-    except ValueError as error:
-        raise _wrong(made.text, token.end_pos or 0, str(error)) from error
+    except UnknownLettersError as error:  # the format begins behind the brace
+        raise _wrong(made.text, (token.end_pos or 0) + 1 + error.at, str(error)) from error
     made.stamp = made.stamp or form
     return form.pattern
 

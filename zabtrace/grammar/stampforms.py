@@ -51,16 +51,25 @@ class StampForm:
         return self.format.endswith("z")
 
 
+class UnknownLettersError(ValueError):
+    """A date format holds letters that are not known; ``at`` is where they stand in it."""
+
+    def __init__(self, letters: str, at: int) -> None:
+        super().__init__(f"the date format holds {letters!r}, which is not known")
+        self.at = at
+
+
 def stamp_form(format_: str, zone: str | None = None) -> StampForm:
-    """The form that ``%d{format}{zone}`` prints. Raises ValueError that names the letters it does not know."""
+    """The form that ``%d{format}{zone}`` prints. Raises UnknownLettersError."""
     text = NAMED.get(format_.strip('"'), format_.strip('"'))
     if text in ("UNIX", "UNIX_MILLIS"):
         return StampForm("[0-9]+", text, "UTC")
     pattern, chrono = "", ""
-    for quoted, letters, _, other in _TOKEN.findall(text):
+    for token in _TOKEN.finditer(text):
+        quoted, letters, _, other = token.groups(default="")
         if letters:
             if letters not in LETTERS:
-                raise ValueError(f"the date format holds {letters!r}, which is not known")
+                raise UnknownLettersError(letters, format_.find(text) + token.start())
             found, specifier = LETTERS[letters]
             pattern, chrono = f"{pattern}(?:{found})", chrono + specifier
         else:

@@ -15,7 +15,7 @@ from zabtrace.grammar.messages import Messages, class_of, messages
 from zabtrace.grammar.notation import Hole, Shape, pattern_of
 from zabtrace.logs.layout import find_layout
 from zabtrace.logs.loggers import is_foreign
-from zabtrace.logs.rests import CANONICAL
+from zabtrace.logs.rests import CANONICAL, CANONICAL_NAME
 from zabtrace.logs.wrappers import Peeler, find_wrappers
 
 HEAD = ("time", "level", "thread", "logger", "myid")
@@ -69,7 +69,7 @@ def explain(line: str, pattern: str | None = None) -> Explained:
     head, message = _parts(bare, layout)
     names = tuple(step.name for step in peeler.steps)
     offset = max(line.rfind(message), 0) if message else len(line)
-    found_layout = layout.name if layout else None
+    found_layout = layout.name if layout else CANONICAL_NAME if CANONICAL in bare else None
     if "logger" in head and is_foreign(head["logger"]):
         whose = f"a record of another program in the same JVM: its logger is {head['logger']}"
         return Explained(names, found_layout, head, message, offset, note=whose)

@@ -20,6 +20,7 @@ _LEVELS = "(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)"
 _STOCK_HEAD = rf"(?:\[myid:[^\]]*\] )?- {_LEVELS} +\["
 _CUT_HEAD = r"@[0-9]+\](?:\[[^\]]*\])? - "
 _CUT_VOTE = r"\A[^\t]*(?:\(n\.(?:leader|zxid|round|state|sid|peerE[pP]och)\)|n\.(?:leader|round|peerEpoch):[-0x])"
+_CUT_STAMP = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T](?:[0-9:]{0,8}|[0-9:]{8}[,.][0-9]{0,2}))?\z"
 _CUT_END = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:]{8}[,.][0-9]{3}(?:\z| \z| -| \[myid)"
 _UNREADABLE = "[\\x00\ufffd]"
 EMBEDDED = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} [0-9:]{{8}}[,.][0-9]{{3}} {_STOCK_HEAD}[^@]*@(?:[0-9]+|[?])\] -"
@@ -28,7 +29,12 @@ EMBEDDED = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} [0-9:]{{8}}[,.][0-9]{{3}} {_STOCK
 
 def _class(texts: pl.Series) -> pl.Series:
     """What each line is, the later of these tests first."""
-    damaged = texts.str.contains(_UNREADABLE) | texts.str.contains(_CUT_HEAD) | texts.str.contains(_CUT_VOTE) | texts.str.contains(_CUT_END)
+    damaged = (
+        texts.str.contains(_UNREADABLE)
+        | texts.str.contains(_CUT_HEAD)
+        | texts.str.contains(_CUT_VOTE)
+        | texts.str.contains(f"{_CUT_STAMP}|{_CUT_END}")
+    )
     table = pl.DataFrame({"raw": texts.str.contains(raw()), "damaged": damaged, "spliced": texts.str.contains(EMBEDDED)})
     chosen = pl.when("spliced").then(SPLICED).when("damaged").then(DAMAGED).when("raw").then(RAW).otherwise(CONTINUATION)
     return table.select(chosen.cast(pl.UInt8)).to_series()
