@@ -42,7 +42,7 @@ def _election(history: History, row: dict[str, Any], names: wording.Names) -> di
     steps = [*_arrows(votes, names), *_changes(votes, names), *_quorums(history, votes, names), *_decisions(history, row, names)]
     return {
         "id": row["election"],
-        "kind": row["kind"],
+        "elected": row["kind"] == "vote" and row["leader"] is not None,
         "title": f"Election {row['election']}: {_outcome(row, names)}",
         "servers": [wording.plain(names.name(server)) for server in servers],
         "steps": sorted(steps, key=lambda step: (step["time"], ORDER.index(step["kind"]))),

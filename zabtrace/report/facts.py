@@ -28,7 +28,7 @@ def read(history: History) -> str:
     parts = [
         f"{len(servers & voters)} of {len(voters)} voters" if voters else f"{len(servers)} servers (no configuration names the ensemble)"
     ]
-    parts += [f"servers {listed}"] if servers else []
+    parts += [f"server{'s' if len(servers) > 1 else ''} {listed}"] if servers else []
     parts += [f"no data files of {wording.listed(_named(servers - disks, names))}"] if servers - disks else []
     parts += [f"no text log of {wording.listed(_named(servers - logs, names))}"] if servers - logs else []
     earlier = set(history.disks.filter(pl.col("copy") > 0)["server"])

@@ -115,9 +115,17 @@ def short(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
 
 
-def brief(item: Mapping[str, Any]) -> str:
-    """A place without its file, where that stands beside it."""
-    return f"line {item['line']}" if item.get("line") is not None else f"byte {item.get('offset') or 0}"
+def brief(own: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Evidence of one row without its files, which stand below: ``text`` of each place, and the ``items`` that it stands for.
+
+    >>> [one["text"] for one in brief([{"source": "a", "offset": 16}, {"source": "b", "offset": 16}, {"source": "c", "line": 7}])]
+    ['byte 16 (2 files)', 'line 7']
+    """
+    places: dict[str, list[Mapping[str, Any]]] = {}
+    for item in own:
+        text = f"line {item['line']}" if item.get("line") is not None else f"byte {item.get('offset') or 0}"
+        places.setdefault(text, []).append(item)
+    return [{"text": text + (f" ({len(items)} files)" if items[1:] else ""), "items": items} for text, items in places.items()]
 
 
 def units(writes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ const Panel = (() => {
   document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !panel.hidden) hide(); });
   document.addEventListener("click", (event) => {
     const button = event.target.closest ? event.target.closest("button.place") : null;
-    if (button) open("Evidence", "", [button.dataset.place], null);
+    if (button) open("Evidence", "", button.dataset.place.split("\n"), null); // no place holds a line break: those are written out
   });
   return { open, hide };
 })();
