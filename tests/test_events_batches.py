@@ -29,6 +29,26 @@ def test_batches_are_the_whole(samples: Path, monkeypatch: pytest.MonkeyPatch, s
     assert pl.concat(found).rows() == whole.rows()
 
 
+@pytest.mark.parametrize("wanted", [("fle_new_election",), ("shutdown_leader", "learner_trunc"), (None,), ("nothing",)])
+def test_kinds_that_are_wanted_are_those_of_the_whole(
+    samples: Path, monkeypatch: pytest.MonkeyPatch, wanted: tuple[str | None, ...]
+) -> None:
+    """Lines and fields of these kinds, and a count of the others."""
+    whole = evidence.gather([str(samples / "truncated-3.8.0")])
+    monkeypatch.setattr(records, "ROWS", 50)
+    monkeypatch.setattr("zabtrace.logs.read.BLOCK", 4096)
+    _, found = evidence.lines([str(samples / "truncated-3.8.0")], wanted=wanted)
+    parts = list(found)
+    chosen = pl.col("kind").is_in([kind for kind in wanted if kind]) | (pl.col("kind").is_null() if None in wanted else pl.lit(value=False))
+    assert pl.concat(part.lines.filter(chosen) for part in parts).rows() == whole.lines.filter(chosen).rows()
+    assert sum(part.left_out + part.lines.height for part in parts) == whole.lines.height
+    assert sum(part.lines.height for part in parts) < whole.lines.height / 2
+    for kind in wanted:
+        if kind is not None and kind in whole.fields:
+            told = pl.concat(part.fields[kind] for part in parts if kind in part.fields)
+            assert told.rows() == whole.fields[kind].select(told.columns).rows()
+
+
 def test_rotated_logs_stay_in_order(samples: Path, tmp_path: Path) -> None:
     lines = (samples / "truncated-3.8.0" / "server-1" / "zookeeper.log").read_text().splitlines(keepends=True)
     for name, part in (("a.log", lines[200:]), ("b.log", lines[:200])):

@@ -66,8 +66,8 @@ def test_parts_are_the_whole(samples: Path, monkeypatch: pytest.MonkeyPatch, lim
     assert tables(counted)[:-2] == tables(whole)[:-2]
     parts = list(log_parts(source, counted))
     assert len(parts) > 3
-    assert pl.concat(lines for lines, _ in parts).rows() == whole.lines.rows()
+    assert pl.concat(lines for lines, _, _ in parts).rows() == whole.lines.rows()
     for kind, frame in whole.fields.items():
-        found = pl.concat([fields[kind] for _, fields in parts if kind in fields], how="diagonal")
+        found = pl.concat([fields[kind] for _, fields, _ in parts if kind in fields], how="diagonal")
         assert found.select(frame.columns).rows() == frame.rows()
     assert counted.span == (min(times := whole.lines["time"].drop_nulls()), times.min(), times.max())

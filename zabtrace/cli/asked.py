@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -65,12 +65,15 @@ class Asked:
         with self.step("reading the evidence"):
             return gather(self.evidence, self.before, self.clients, self.timezone, self.log_pattern, lines, fold, routine)
 
-    def lines(self) -> tuple[Trace, Iterator[Trace]]:
-        """The servers, and the lines of their logs, part by part. Raises NoEvidenceError where nothing readable was named."""
+    def lines(self, wanted: Collection[str | None] | None = None) -> tuple[Trace, Iterator[Trace]]:
+        """The servers, and the lines of their logs (of the ``wanted`` kinds at least), part by part.
+
+        Raises NoEvidenceError where nothing readable was named.
+        """
         from zabtrace import evidence
 
         with self.step("reading the evidence"):
-            return evidence.lines(self.evidence, self.before, self.timezone, self.log_pattern)
+            return evidence.lines(self.evidence, self.before, self.timezone, self.log_pattern, wanted)
 
     def history(self, fold: Sequence[int] | None = None, *, drawn: bool = False, routine: bool = True) -> History:
         """Read the evidence and replay it; of a folded history that is ``drawn`` enough stays for that."""

@@ -83,9 +83,9 @@ def _remark(asked: Asked, trace: Trace) -> None:
 def _list_unknown(asked: Asked) -> None:
     from zabtrace.render import lines
 
-    head, parts = asked.lines()
+    head, parts = asked.lines((None,))
     window = asked.window(head.servers)
-    unread = (replace(part, lines=part.lines.filter(part.lines["kind"].is_null())) for part in parts)
+    unread = (replace(part, lines=part.lines.filter(part.lines["kind"].is_null()), left_out=0) for part in parts)
     put(asked, lines.unknown(lines.Chosen(unread, lambda part: window.narrow(part.lines)), head))
 
 
@@ -94,7 +94,7 @@ def _list(asked: Asked, wanted: Wanted, raw: bool) -> None:
     from zabtrace.render import lines
     from zabtrace.render.fields import as_object, for_people
 
-    head, parts = asked.lines()
+    head, parts = asked.lines(wanted.kinds or None)
     window, wanted = wanted.bounded(asked.window(head.servers))
     written = None if raw else for_people if asked.format == "table" else as_object
     chosen = lines.Chosen(parts, lambda part: wanted.narrow(part, window.narrow(part.lines)), written)

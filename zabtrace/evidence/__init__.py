@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,12 +50,13 @@ def records(
 
 
 def lines(
-    arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = (), log_pattern: str | None = None
-) -> tuple[Trace, Iterator[Trace]]:
+    arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = (), log_pattern: str | None = None,
+    wanted: Collection[str | None] | None = None,
+) -> tuple[Trace, Iterator[Trace]]:  # fmt: skip
     """The servers, and the lines of their logs, part by part; see ``batches.lines``."""
     from zabtrace.evidence import batches
 
-    return batches.lines(arguments, before, timezone, log_pattern)
+    return batches.lines(arguments, before, timezone, log_pattern, wanted)
 
 
 def znodes_by_snapshot(

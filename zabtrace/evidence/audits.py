@@ -51,7 +51,7 @@ def parts(entries: Iterable[Entry], head: Trace) -> Iterator[Trace]:
     for entry in entries:
         if entry.kind == kinds.AUDIT_LOG:
             log = read_log(entry.source, entry.zone, keep=False)
-            for frame, fields in log_parts(entry.source, log):
+            for frame, fields, _ in log_parts(entry.source, log):
                 place = [pl.lit(entry.server, dtype=schema.INT).alias("server"), pl.lit(entry.source.name).alias("source")]
                 placed = {kind: told.select(*place, pl.all().exclude("server", "source")) for kind, told in fields.items()}
                 yield replace(head, lines=schema.conform(schema.LINES, frame, server=entry.server, order=0), fields=placed)

@@ -7,7 +7,7 @@ record (of several servers, or printed at the same time and perhaps twice) are r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, pairwise
 
@@ -21,9 +21,13 @@ from zabtrace.logs import LogRead, log_parts
 
 
 def lines(
-    arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = (), log_pattern: str | None = None
-) -> tuple[Trace, Iterator[Trace]]:
-    """A Trace with SERVERS, and it with lines and fields of each batch in turn, per server oldest first. Raises as ``gather`` does."""
+    arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = (), log_pattern: str | None = None,
+    wanted: Collection[str | None] | None = None,
+) -> tuple[Trace, Iterator[Trace]]:  # fmt: skip
+    """A Trace with SERVERS, and it with lines and fields of each batch in turn, per server oldest first. Raises as ``gather`` does.
+
+    Lines of other kinds than the ``wanted`` (None among them: of no known kind) may be left out.
+    """
     head, entries = gathering.stream(arguments, before, timezone, log_pattern)
     logs: dict[int, list[tuple[LogRead, Entry]]] = defaultdict(list)
     for entry in entries:
@@ -33,7 +37,7 @@ def lines(
         whole = audits.joined(gathering.gather(arguments, before, (), timezone, log_pattern))
         return whole, iter([whole])
     ordered = [found for _, of in sorted(logs.items()) for found in sorted(of, key=lambda found: found[1].order or 0)]
-    own = (part for log, entry in ordered for part in _parts(head, log, entry, log_pattern))
+    own = (part for log, entry in ordered for part in _parts(head, log, entry, log_pattern, wanted))
     return head, chain(own, audits.parts(entries, head))
 
 
@@ -46,9 +50,10 @@ def _apart(logs: list[tuple[LogRead, Entry]]) -> bool:
     return len(known) == len(logs) and all(first[1] <= second[0] for first, second in pairwise(known))
 
 
-def _parts(head: Trace, log: LogRead, entry: Entry, pattern: str | None) -> Iterator[Trace]:
+def _parts(head: Trace, log: LogRead, entry: Entry, pattern: str | None, wanted: Collection[str | None] | None) -> Iterator[Trace]:
     name, server = entry.source.name, entry.server
-    for frame, fields in log_parts(entry.source, log, pattern):
+    for frame, fields, left_out in log_parts(entry.source, log, pattern, wanted):
         place = [pl.lit(server, dtype=pl.Int64).alias("server"), pl.lit(name).alias("source")]
         placed = {kind: df.select(*place, pl.all().exclude("server", "source")) for kind, df in fields.items()}
-        yield replace(head, lines=schema.conform(schema.LINES, frame, server=server, order=entry.order), fields=placed)
+        lines_ = schema.conform(schema.LINES, frame, server=server, order=entry.order)
+        yield replace(head, lines=lines_, fields=placed, left_out=left_out)

@@ -24,6 +24,8 @@ class Trace:
     servers: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SERVERS))
     sources: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SOURCES))
     lines: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.LINES))
+    left_out: int = 0
+    """How many lines are not in ``lines`` since they are of kinds that nobody asked for."""
     levels: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.LEVELS))
     fields: dict[str, pl.DataFrame] = field(default_factory=dict)
     """Per event kind: ``server, source, line`` and the fields of that kind, typed as in ``schema.FIELDS``."""

@@ -59,13 +59,23 @@ class Told:
 
         Those tell when the records beside were printed; for stamps without a date also those around a step back are there.
         """
-        known = self.rests["kind"].is_in(list(wanted)).fill_null(False).to_numpy()[self.rows.code]
-        traced = np.append(self.told.kinds.is_in(list(wanted)).fill_null(False).to_numpy(), False)
-        kept = known | traced[np.minimum(self.rows.trace, len(traced) - 1)]
+        kept = self._are(wanted)
         ends = np.diff(kept.astype(np.int8), prepend=not kept[:1].any(), append=not kept[-1:].any()) != 0
         back = np.diff(self.rows.time, prepend=self.rows.time[:1], append=self.rows.time[-1:]) < 0
         edges = ends | back
         return replace(self, rows=rows_of(self.rows, kept | edges[:-1] | edges[1:]))
+
+    def listing(self, wanted: Collection[str | None]) -> Told:
+        """The same with no records but those of these kinds (None: of none that is known), or whose trace is."""
+        return replace(self, rows=rows_of(self.rows, self._are(wanted)))
+
+    def _are(self, wanted: Collection[str | None]) -> npt.NDArray[np.bool_]:
+        """Is each record, or its trace, of one of these kinds?"""
+        kinds = [kind for kind in wanted if kind is not None]
+        said = self.rests["kind"].is_in(kinds).fill_null(None in wanted).to_numpy()
+        traced = np.append(self.told.kinds.is_in(kinds).fill_null(False).to_numpy(), False)
+        chosen: npt.NDArray[np.bool_] = said[self.rows.code] | traced[np.minimum(self.rows.trace, len(traced) - 1)]
+        return chosen
 
     def lines(self) -> pl.DataFrame:
         """One row per record: line, local time, texts, trace, continued, and the texts that tell who printed it."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
@@ -152,13 +152,26 @@ def read_log(
     return _assembled(source.name, reading, batches.peeler)
 
 
-def log_parts(source: Source, log: LogRead, pattern: str | None = None) -> Iterator[tuple[pl.DataFrame, dict[str, pl.DataFrame]]]:
-    """``lines`` and ``fields`` of a log that was read without them, batch by batch, with what that reading found out."""
+class LogPart(NamedTuple):
+    """Some records of a log, as in LogRead, and how many others between them were of kinds that are not listed."""
+
+    lines: pl.DataFrame
+    fields: dict[str, pl.DataFrame]
+    left_out: int
+
+
+def log_parts(source: Source, log: LogRead, pattern: str | None = None, wanted: Collection[str | None] | None = None) -> Iterator[LogPart]:
+    """``lines`` and ``fields`` of a log that was read without them, batch by batch, with what that reading found out.
+
+    Where ``wanted`` names kinds (None among them: records of no known kind), no others are read further than to their kind.
+    """
     clock = replace(log.clock)
 
-    def part(batch: Batch) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
-        told = read_batch(batch)
-        return schema.conform(schema.LINES, clock.placed(told.lines()), source=source.name), told.fields()
+    def part(batch: Batch) -> LogPart:
+        whole = read_batch(batch, None if wanted is None else {kind for kind in wanted if kind is not None})
+        told = whole if wanted is None else whole.listing(wanted)
+        lines = schema.conform(schema.LINES, clock.placed(told.lines()), source=source.name)
+        return LogPart(lines, told.fields(), len(whole.rows.line) - lines.height)
 
     return map(part, ahead(iter(Batches(source, None, pattern))))  # unlike a loop, it holds no batch while the next one is made
 

@@ -23,7 +23,7 @@ from zabtrace.logs.text import SAID, Block, Oddity, Places
 
 TEXTS = 8 << 20
 """Bytes of distinct texts that one batch holds."""
-ROWS = 300_000
+ROWS = 200_000
 """Records of one batch."""
 NO_TRACE = np.iinfo(np.uint32).max
 

@@ -38,7 +38,7 @@ class Chosen:
     def __iter__(self) -> Iterator[pl.DataFrame]:
         for part in self.parts:
             shown = self.narrow(part)
-            self.hidden += part.lines.height - shown.height
+            self.hidden += part.left_out + part.lines.height - shown.height
             if shown.height:
                 yield shown if self.fields is None else with_fields(shown, part, self.fields)
 
