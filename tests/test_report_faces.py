@@ -18,7 +18,7 @@ from zabtrace.report.exports import Event
 from zabtrace.report.markdown import markdown
 
 SAMPLE = Path(__file__).parent.parent / "sample_logs" / "truncated-3.8.0"
-LOG = re.compile(r"(\S+) (\{.*\})\n(.*)\n")
+LOG = re.compile(r"(?P<event>.*)\n(?P<host>\S*) (?P<clock>{.*})")
 
 
 def content() -> Content:
@@ -63,8 +63,9 @@ def test_the_shiviz_log_of_a_real_incident_grows_line_by_line(history_of) -> Non
     history = history_of("truncated-3.8.0")
     text = "".join(exports.shiviz(gather(Findings(history, judge(history)), Wish())))
     head, body = text.split("\n\n", 1)
-    assert re.compile(head.replace("\\n", "\n").replace("?<", "?P<"))
-    parsed = [(host, json.loads(clock), event) for host, clock, event in LOG.findall(body)]
+    assert head.replace("?<", "?P<") == LOG.pattern
+    parsed = [(host, json.loads(clock), event) for event, host, clock in LOG.findall(body)]
+    assert len(parsed) == body.count("\n") / 2
     assert {host for host, _, _ in parsed} == {"server-1", "server-2", "server-3"}
     own: dict[str, int] = {}
     for host, clock, _ in parsed:

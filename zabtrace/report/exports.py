@@ -19,8 +19,8 @@ from zabtrace.incidents.messages import messages
 from zabtrace.incidents.scene import Scene
 from zabtrace.report.content import Content
 
-SHIVIZ = r"(?<host>\S+) (?<clock>\{.*\})\n(?<event>.*)"
-"""The regular expression that ShiViz is to be given for our log."""
+SHIVIZ = r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
+"""The regular expression that ShiViz offers for logs, and reads ours by; a file that is uploaded may begin with its own, as ours does."""
 Key = tuple[int, int, int]
 """Server, file in its series, line."""
 
@@ -63,7 +63,7 @@ def shiviz(content: Content) -> Iterator[str]:
     for (server, _, _), clock, texts in clocked(events(content)):
         host = {one: "server-" + re.sub(r"\W", "-", wording.plain(names.name(one)), flags=re.ASCII) for one in (server, *clock)}
         counted = json.dumps({host[one]: number for one, number in clock.items()})
-        yield f"{host[server]} {counted}\n{wording.plain('; '.join(texts))}\n"
+        yield f"{wording.plain('; '.join(texts))}\n{host[server]} {counted}\n"
 
 
 def events(content: Content) -> dict[Key, Event]:
