@@ -11,7 +11,7 @@ from check_disks import HISTORY, TREE, disk, one_log, records, report_of
 from election_lines import Log
 from record_bytes import WORLD, body, create, log, node, snapshot
 from test_check import SIGNATURES as ON_FILES
-from tree_bytes import SESSION, close_session, multi
+from tree_bytes import SESSION, close_session, delete, multi
 from tree_bytes import create as create_node
 
 from zabtrace.checks.bugs import BUGS
@@ -96,6 +96,16 @@ def ghost() -> tuple[Disks, Lines]:
     payloads += [create_node(D, "/e", ephemeral=True), close_session(E, ["/e"]), *(create(z, f"/a{z:x}") for z in (F, G, H))]
     logs = {f"log.{A:x}": log(*payloads)}
     stale = snapshot(*ROOT, node("/e", czxid=D, mzxid=D, pzxid=D, ephemeralOwner=SESSION))
+    return {1: {"logs": logs}, 2: {"logs": logs, "snapshots": {"snapshot.0": TREE, f"snapshot.{H:x}": stale}}, 3: {"logs": logs}}, nothing
+
+
+def uncounted(last: bytes, *children: tuple[str, int]) -> tuple[Disks, Lines]:
+    """The last record changes the children of /p, of which server 2's snapshot of that moment has these, and the counters from before."""
+    payloads = [create_node(A, "/p"), create_node(B, "/p/x", parent=1), create_node(C, "/p/e", parent=2, ephemeral=True)]
+    logs = {f"log.{A:x}": log(*payloads, *(create(z, f"/a{z:x}") for z in (D, E, F, G)), last)}
+    nodes = [node("/p", b"x", 1, czxid=A, mzxid=A, pzxid=C, cversion=2)]
+    nodes += [node(path, b"x", 1, czxid=z, mzxid=z, pzxid=z) for path, z in (*children, *((f"/a{z:x}", z) for z in (D, E, F, G)))]
+    stale = snapshot(node("", cversion=1, pzxid=G), node("/zookeeper"), *nodes)
     return {1: {"logs": logs}, 2: {"logs": logs, "snapshots": {"snapshot.0": TREE, f"snapshot.{H:x}": stale}}, 3: {"logs": logs}}, nothing
 
 
@@ -236,6 +246,9 @@ SIGNATURES: dict[str, tuple[str, tuple[Disks, Lines], str, str | None]] = {
     "2846": ("3.8.0", from_disk(), "possible", "3.4.14"),
     "4352": ("3.8.0", late_log(), "possible", None),
     "5010": ("3.8.5", ghost(), "possible", None),
+    "3125": ("3.5.3", uncounted(delete(H, "/p/x"), ("/p/e", C)), "possible", "3.5.5"),
+    "3249": ("3.5.9", uncounted(create_node(H, "/p/y", parent=3), ("/p/x", B), ("/p/e", C), ("/p/y", H)), "possible", "3.6.0"),
+    "3145": ("3.5.9", uncounted(close_session(H), ("/p/x", B)), "possible", "3.6.0"),
     "3644": ("3.5.6", trusted(), "yes", "3.5.7"),
     "3642": ("3.6.1", holed(f"Getting a snapshot from leader 0x{C:x}"), "possible", "3.6.3"),
     "5094": ("3.9.3", holed(f"Truncating log to get in sync with the leader 0x{B:x}"), "possible", None),

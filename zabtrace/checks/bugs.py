@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from zabtrace.checks import elections, traces, trees
+from zabtrace.checks import counters, elections, traces, trees
 from zabtrace.checks.findings import Match, few
 from zabtrace.checks.scene import Scene
 from zabtrace.protocol.releases import EVERY, among
@@ -67,6 +67,24 @@ BUGS = (
     ),
     Bug("ZOOKEEPER-3104", "3.4.0-3.4, 3.5.0-3.5.4", "a received snapshot holds parts of writes that are in no log", trees.beyond_the_log),
     Bug("ZOOKEEPER-3127", "3.4.0-3.5.4", "a snapshot named after a multi lacks a part of it", trees.half_a_multi),
+    Bug(
+        "ZOOKEEPER-3125",
+        "3.4.0-3.5.4",
+        "a delete that is replayed over a fuzzy snapshot is not counted at its parent; no data are lost",
+        counters.uncounted(counters.DELETES),
+    ),
+    Bug(
+        "ZOOKEEPER-3249",
+        "3.4.0-3.5",
+        "a create that is replayed over a fuzzy snapshot sets back its parent's counters; no data are lost",
+        counters.uncounted(counters.CREATES),
+    ),
+    Bug(
+        "ZOOKEEPER-3145",
+        "3.4.0-3.5",
+        "the end of a session that is replayed over a fuzzy snapshot is not counted at the parents; no data are lost",
+        counters.uncounted(counters.CLOSES),
+    ),
     Bug("ZOOKEEPER-2846", "3.5.0-", "a leader sends from its log files what its state does not hold", traces.sent_from_disk),
     Bug("ZOOKEEPER-4352", EVERY, "a DIFF where the leader's committed log begins too late", traces.late_beginning),
     Bug("ZOOKEEPER-5010", EVERY, "an ephemeral node stays on some servers when its session is gone", trees.ownerless),
