@@ -84,6 +84,23 @@ def test_layouts_of_products(layout: str, tmp_path: Path) -> None:
     assert list(log.sids) == ([3] if "myid=3]" in first else [])
 
 
+EXPORTED = {
+    "gelf": '{"version":"1.1","host":"zk1","short_message":"LOOKING","timestamp":1795219169.494,"level":4,'
+    f'"_logger":"{QUORUM}.QuorumPeer","_thread":"{PEER}"}}',
+    "ecs": f'{{"@timestamp":"2026-11-20T23:59:29.494Z","log.level":"warn","message":"LOOKING","process.thread.name":"{PEER}",'
+    f'"log.logger":"{QUORUM}.QuorumPeer"}}',
+    "azure": f'[{{"TimeGenerated":"2026-11-20T23:59:29.494Z","ContainerName":"zk","LogEntry":"2026-11-20 23:59:29,494 [myid:3] - WARN  [{PEER}:QuorumPeer@6] - LOOKING"}}]',
+}
+
+
+@pytest.mark.parametrize("form", EXPORTED)
+def test_objects_of_log_stores(form: str, tmp_path: Path) -> None:
+    log = read(tmp_path, EXPORTED[form])
+    assert log.lines.select("level", "logger", "kind").rows() == [("WARN", "QuorumPeer", "state_looking")]
+    assert str(log.lines["time"][0]).startswith("2026-11-20 23:59:29.494")
+    assert list(log.sids) == [3]
+
+
 def test_what_a_container_prints_in_front_is_no_time_of_the_server(tmp_path: Path) -> None:
     log = read(tmp_path, LOGS["docker_desktop > no_myid"])
     assert str(log.lines["time"][0]).startswith("2024-07-04 23:16:27.563")

@@ -21,20 +21,25 @@ from zabtrace.logs.rests import CANONICAL
 TEXT = (
     "log", "message", "msg", "MESSAGE", "line", "textPayload", "_raw", "full_message", "short_message", "body",
     "_source.log", "_source.message", "result._raw", "jsonPayload.message", "attributes.message", "content.message",
+    "LogEntry", "LogMessage",
 )  # fmt: skip
 LEVEL = ("level", "log.level", "severity")
-LOGGER = ("logger_name", "loggerName", "log.logger", "logger", "class")
-THREAD = ("thread_name", "thread", "process.thread.name", "threadName")
+SYSLOG = dict(zip("01234567", ("FATAL", "FATAL", "FATAL", "ERROR", "WARN", "INFO", "INFO", "DEBUG"), strict=True))
+"""Levels as GELF numbers them: syslog's severities."""
+LOGGER = ("logger_name", "loggerName", "log.logger", "logger", "_logger", "class")
+THREAD = ("thread_name", "thread", "process.thread.name", "threadName", "_thread")
 MYID = ("myid", "mdc.myid", "contextMap.myid", "labels.myid")
 TRACE = ("stack_trace", "error.stack_trace", "exception.stacktrace", "thrown.extendedStackTrace", "thrown")
 TIME = (
     "@timestamp", "time", "timestamp", "instant", "timeMillis", "date", "__REALTIME_TIMESTAMP", "_time", "_source.@timestamp",
     "result._time", "attributes.timestamp", "content.timestamp",
+    "TimeGenerated",
 )  # fmt: skip
 ORIGIN = (
     "kubernetes.pod_name", "kubernetes.pod.name", "kubernetes.container_name", "container_name", "container.name", "service.node.name",
     "host.name", "host", "hostname", "_HOSTNAME", "source_host", "labels.pod", "fields.pod", "stream.pod", "_source.kubernetes.pod.name",
     "_source.kubernetes.pod_name", "_source.host.name", "resource.labels.pod_name", "logStreamName", "attributes.host", "content.host",
+    "PodName", "ContainerName",
 )  # fmt: skip
 HELD = ("events", "hits", "entries", "logs", "items", "rows", "data", "results", "result")
 """Keys of what an export of one object holds: such objects, or another one that holds them."""
@@ -165,7 +170,7 @@ class Json:
     def _canonical(self, found: dict[str, Any], text: str, level: str, logger: str, time: int | None) -> str:
         self.utc = True
         stamp = f"{datetime.fromtimestamp((time or 0) / 1000, UTC):%Y-%m-%d %H:%M:%S},{(time or 0) % 1000:03}"
-        head = (level.strip(), _first(found, THREAD) or "", logger, _first(found, MYID) or "", text.rstrip("\n"))
+        head = (SYSLOG.get(level, level.strip().upper()), _first(found, THREAD) or "", logger, _first(found, MYID) or "", text.rstrip("\n"))
         trace = _first(found, TRACE)
         told = stamp + "".join(CANONICAL + part.replace(CANONICAL, " ") for part in head)
         return told if trace is None else f"{told}\n{trace.rstrip()}"
