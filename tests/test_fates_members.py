@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.fates_tables import Incident, column, disk, fates, zxid
 from zabtrace.fates import judge
 from zabtrace.protocol.quorum import Config
@@ -122,3 +124,13 @@ def test_what_a_server_without_a_vote_holds_may_lie_in_the_sockets_of_the_others
     disks = {1: disk("1:1-5"), 2: disk("1:1-4"), 3: disk("1:1-6")}
     trace = Incident(disks, reconfigs=(members("1:4", 1, 2, observers=frozenset({3})),)).trace()
     assert fates(judge(replay(trace)))["1:6"] == "undecided"
+
+
+# ---------------------------------------------------------------- records out of order
+@pytest.mark.parametrize("late", ["1:2 1:1 1:2 2:1-3", "1:2 1:1 2:1-3"], ids=["logged again", "logged once"])
+def test_a_late_write_does_not_end_the_history_below_it(late: str) -> None:
+    """A follower that was restarted logged 1:2 before 1:1 (ZOOKEEPER-4712); epoch 2 began behind both."""
+    whole = disk("1:1-2 2:1-3", current=2)
+    judged = Incident({1: whole, 2: disk(late, current=2), 3: whole}).judged()
+    assert set(fates(judged).values()) == {"survived"}
+    assert judged.verdict == "nothing_lost"

@@ -120,12 +120,19 @@ def _foreign_snapshots(trace: Trace, led: pl.DataFrame) -> pl.DataFrame:
 
 
 def _steps(ordered: pl.DataFrame, snapshots: pl.DataFrame, imported: pl.DataFrame) -> pl.DataFrame:
-    """Classify the step to each record from the one before it."""
+    """Classify the step to each record from the one before it, or from a higher zxid of the same epoch before that.
+
+    A late write puts a record before those below it (ZOOKEEPER-4712), and a server stands at the highest that it replays
+    (FileTxnSnapLog.fastForwardFromEdits).
+    """
     told = imported.select("server", epoch="epoch", told=pl.lit(True)).unique()
     steps = ordered.with_columns(
         position=pl.int_range(pl.len()).over(COPY).cast(pl.Int64),
-        previous=pl.when(pl.col("skipped") > 0).then(pl.col("zxid") - 1).otherwise(pl.col("zxid").shift(1).over(COPY)),
+        reached=pl.col("zxid").cum_max().over(*COPY, epoch_of("zxid")),
         epoch=epoch_of("zxid"),
+    )
+    steps = steps.with_columns(
+        previous=pl.when(pl.col("skipped") > 0).then(pl.col("zxid") - 1).otherwise(pl.col("reached").shift(1).over(COPY))
     ).join(told, on=["server", "epoch"], how="left")
     between = (
         steps.filter(pl.col("previous").is_not_null() & (pl.col("zxid") != pl.col("previous") + 1))
