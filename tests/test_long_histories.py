@@ -15,6 +15,7 @@ from zabtrace import cli
 from zabtrace.charts import progress
 from zabtrace.checks import check
 from zabtrace.evidence import gather, long
+from zabtrace.evidence.telling import telling
 from zabtrace.fates import judge, unfold
 from zabtrace.predict import predict
 from zabtrace.records import read_txn_log
@@ -197,3 +198,31 @@ def test_parquet_in_parts_holds_what_one_frame_holds(tmp_path: Path, monkeypatch
         cli.run(["verify", *evidence, "--all", "--format", "parquet", "-o", str(out), "-q"])
         frames.append(pl.read_parquet(io.BytesIO(out.read_bytes())))
     assert frames[0].equals(frames[1])
+
+
+STORY = "truncated-3.8.0"
+STORIES = ("/app1", "/app1/k00001", "/app2/k00009", "/nowhere", "0x100000020", "0x200001b95d00000", "7")
+MOMENTS = ("2026-11-21T00:09:50.500Z", "2026-11-21T00:09:51.955Z", "2026-11-21T00:09:53Z", "2026-11-21T00:09:58Z")
+
+
+@pytest.mark.parametrize(
+    "asked", [*(("--write", one) for one in STORIES), *(("--since", one) for one in MOMENTS)], ids=lambda asked: " ".join(asked)
+)
+def test_stories_and_moments_are_those_of_the_whole_history(
+    asked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["verify", *disks_of(STORY), *asked, "--format", "json"]
+    whole = told(capsys, *arguments)
+    monkeypatch.setattr(long, "FOLD_FROM", 0)
+    assert gather(disks_of(STORY), fold=[]).folds.height
+    assert told(capsys, *arguments) == whole
+
+
+def test_a_story_opens_only_the_records_that_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long, "FOLD_FROM", 0)
+    thin = gather(disks_of(STORY), fold=[])
+    opened = telling(thin, "/app1/k00001")
+    more = set(opened.txns["zxid"].to_list()) - set(thin.txns["zxid"].to_list())
+    assert 0x100000017 in opened.txns["zxid"].to_list()  # its setData, in the middle of a stretch
+    assert 0 < len(more) <= 10  # two records, their neighbours, and the ends of what stays folded between
+    assert opened.folds.height

@@ -75,18 +75,38 @@ class Asked:
         with self.step("reading the evidence"):
             return evidence.lines(self.evidence, self.before, self.timezone, self.log_pattern, wanted)
 
-    def history(self, fold: Sequence[int] | None = None, *, drawn: bool = False, routine: bool = True) -> History:
-        """Read the evidence and replay it; of a folded history that is ``drawn`` enough stays for that."""
+    def history(
+        self,
+        fold: Sequence[int] | None = None,
+        *,
+        drawn: bool = False,
+        routine: bool = True,
+        told: str | None = None,
+        at: Point | None = None,
+    ) -> History:
+        """Read the evidence and replay it; of a folded history that is ``drawn`` enough stays for that.
+
+        So do the records of what is ``told`` (a path, zxid or session), and those around a time ``at``.
+        """
+        from zabtrace.evidence.telling import around, telling
         from zabtrace.replay import replay
 
         trace = self.trace(fold=fold, routine=routine)
+        trace = trace if told is None else telling(trace, told)
+        trace = trace if at is None or at.time is None else around(trace, at.time)
         if drawn and trace.long is not None:
             trace = trace.long.detailed(trace)
         with self.step("replaying"):
             return replay(trace)
 
     def judged(
-        self, since: str | None = None, fold: Sequence[int] | None = None, *, drawn: bool = False, routine: bool = True
+        self,
+        since: str | None = None,
+        fold: Sequence[int] | None = None,
+        *,
+        drawn: bool = False,
+        routine: bool = True,
+        told: str | None = None,
     ) -> tuple[History, Judgement]:
         """Read, replay and judge; ``since`` (time, zxid or epoch) is where judging begins.
 
@@ -98,8 +118,8 @@ class Asked:
 
         at = point(since) if since else None
         if at and fold is not None:
-            fold = None if at.time else (*fold, at.low)  # a time may be that of any record
-        history = self.history(fold, drawn=drawn, routine=routine)
+            fold = fold if at.time else (*fold, at.low)
+        history = self.history(fold, drawn=drawn, routine=routine, told=told, at=at)
         with self.step("judging every write"):
             return settled(history, judge(history, since=first_zxid_from(at, history.trace.txns) if at else None))
 

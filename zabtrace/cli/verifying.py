@@ -59,9 +59,9 @@ def verify(asked: Asked, since: str | None, every: bool, told: str | None, at: s
         refuse_inside_evidence(asked.output, asked)
     number = zxid.parse(explain) if explain else None
     moment = _moment(at, told)
-    # a path or a session may be that of any record, and any line may name it
-    fold = None if told else [number] if number is not None else []
-    history, judgement = asked.judged(since, fold, routine=told is not None or number is not None)
+    # any line may name what a story is asked for
+    routine = told is not None or number is not None
+    history, judgement = asked.judged(since, [number] if number is not None else [], routine=routine, told=told)
     folded = unfold.folds(judgement, every=every)
     if asked.format == "junit":
         history, judgement = unfold.whole(history, judgement, folded)

@@ -117,7 +117,9 @@ def _around(target: Target, at: datetime) -> Target:
 def unknown(history: History, judgement: Judgement, target: Target) -> str:
     """Why nothing can be told: what was looked through, what is named alike, and what that proves."""
     trace = history.trace
-    through = f"{trace.txns.height} records, {judgement.writes.height} judged writes and {trace.client_ops.height} client operations"
+    records = trace.txns.height + int(trace.folds.get_column("skipped").sum())
+    writes = trace.stands_for(judgement.writes)
+    through = f"{records} records, {writes} judged writes and {trace.client_ops.height} client operations"
     message = f"{target.named}: nothing that was read names it ({through})."
     near = _near(judgement, target.asked) if target.kind == "path" else []
     alike = f" Alike: {', '.join(near)}." if near else ""
