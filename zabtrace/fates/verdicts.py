@@ -9,8 +9,9 @@ import polars as pl
 
 from zabtrace.fates.case import Case
 from zabtrace.fates.judgement import counted, told_apart
+from zabtrace.fates.never import End
 from zabtrace.replay.numbering import not_rising
-from zabtrace.zxid import make, text
+from zabtrace.zxid import epoch_of, make, text
 
 DISCARDED = ("truncated", "shadowed", "pending")
 
@@ -72,14 +73,36 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
                 f"At the end of epoch {end.epoch} {'only ' if end.tops else ''}{_servers(tuple(end.tops))} can be followed into epoch "
                 f"{end.successor}{_known_from_clients(case, end.successor)}; "
                 f"{_servers(end.missing)} (not read, cut without an earlier copy, or wiped) may have committed writes that no file shows."
+                + _cut_files(case, end)
                 + (
                     f" Purged logs cannot be judged: --since e{end.successor} judges what was written from there on."
-                    if end.epoch == case.epochs[0] or end.epoch < case.epochs[0]
+                    if end.epoch <= case.epochs[0] and _begins_later(case, end)
                     else ""
                 )
             )
     yield from _numbered_twice(case)
     yield from _bare(case)
+
+
+def _cut_files(case: Case, end: End) -> str:
+    """The physical sign of a cut: FileTxnLog.truncate leaves a file that ends right behind its last record, without padding."""
+    cut = case.history.trace.txn_files.filter(
+        (pl.col("copy") == 0)
+        & (pl.col("ending") == "unpadded")
+        & pl.col("server").is_in(end.missing)
+        & (epoch_of("last_zxid") <= end.epoch)
+    )
+    named = [
+        f"{source} is cut right behind {text(last)}"
+        for source, last in cut.sort("server", "source").select("source", "last_zxid").iter_rows()
+    ]
+    return f" {'; '.join(named)}: what stood there is in no file." if named else ""
+
+
+def _begins_later(case: Case, end: End) -> bool:
+    """Does what is there of a voter that cannot be followed begin within or behind that epoch: were its older files purged?"""
+    first = case.history.disks.filter((pl.col("copy") == 0) & pl.col("server").is_in(end.missing)).get_column("first_record").drop_nulls()
+    return bool((first > make(end.epoch, 1)).any())
 
 
 def _known_from_clients(case: Case, epoch: int) -> str:
