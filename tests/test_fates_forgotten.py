@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fates_tables import Incident, Line, disk, fates, zxid
+from tests.fates_tables import Incident, Line, column, disk, fates, zxid
 
 WHOLE = disk("1:1-9 / 2:1-3", "0:0", 2)
 
@@ -77,3 +77,17 @@ def test_a_disk_of_a_later_epoch_shows_that_the_others_were_copied_before_it() -
     assert judged.verdict == "undecided"
     accepted = disk("1:1-4", "0:0", 1, accepted=4)  # epoch 4 may have been left before it wrote anything
     assert Incident({1: accepted, 2: disk("1:1-4", "0:0", 4), 3: accepted}).judged().verdict == "nothing_lost"
+
+
+def test_what_an_established_epoch_began_with_and_a_later_one_lacks_is_lost() -> None:
+    """3 established epoch 2 with 1:8 in its history; 2 had answered for it before it had logged 1:8 (ZOOKEEPER-4643), and led epoch 4."""
+    lines = led(3, 2, "1:8", "1:7", 2, 10)
+    for server, more in led(2, 1, "1:7", "1:4", 4, 20).items():
+        lines[server] = [*lines.get(server, []), *more]
+    disks = {1: disk("1:1-4", "0:0 1:7", 4), 2: disk("1:1-7", "0:0", 4), 3: disk("1:1-8", "0:0", 2)}
+    judged = Incident(disks, lines=lines).judged()
+    assert fates(judged)["1:8"] == "lost"
+    assert fates(judged)["1:7"] == "survived"
+    assert column(judged, "rule")["1:8"] == "C2"
+    assert "in the initial history of an established epoch" in str(column(judged, "why")["1:8"])
+    assert judged.verdict == "lost"

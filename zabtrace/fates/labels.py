@@ -167,7 +167,7 @@ def weak_above(tops: Mapping[int, Mapping[int, int]], thresholds: Mapping[int, i
 
 
 def fate() -> pl.Expr:
-    """The first label that applies. Columns used: contradicted, state, committed_rule, acked, weak, in_epoch_proof, safe, doomed, ..."""
+    """The first label that applies. Columns used: contradicted, state, proof_rule, acked, kept_by, weak, in_epoch_proof, safe, doomed, ..."""
     out, committed = pl.col("state") == OUT, pl.col("proof_rule").is_not_null() | pl.col("acked")
     live_pending = (pl.col("live_on").list.len().fill_null(0) > 0) & (pl.col("live_epoch").fill_null(0) < pl.col("discarded_by"))
     return (
@@ -179,6 +179,8 @@ def fate() -> pl.Expr:
         .then(pl.lit("lost"))
         .when(pl.col("returned"))
         .then(pl.lit("undecided"))
+        .when(out & pl.col("kept_by").is_not_null())
+        .then(pl.lit("lost"))
         .when((pl.col("state").is_null() | (pl.col("state") == IN)) & pl.col("doubted") & ~pl.col("doomed"))
         .then(pl.lit("undecided"))
         .when((pl.col("state").is_null() | (pl.col("state") == IN)) & pl.col("unlogged_by").is_not_null())

@@ -90,9 +90,17 @@ def _rule() -> pl.Expr:
         .then(pl.col("proof_rule"))
         .when(pl.col("acked"))
         .then(pl.lit("C5"))
+        .when((pl.col("fate") == "lost") & pl.col("kept_by").is_not_null())
+        .then(pl.lit("C2"))
         .when(pl.col("never") & pl.col("fate").is_in(["truncated", "shadowed", "pending"]))
         .then(pl.lit("N1"))
     )
+
+
+def _committed_by() -> pl.Expr:
+    """The rule that a committed write's sentence names."""
+    later = pl.when(_LATER).then(pl.lit("C2"))
+    return pl.coalesce("proof_rule", pl.when(pl.col("acked")).then(pl.lit("C5")), later)
 
 
 def _why(case: Case) -> pl.Expr:
@@ -105,7 +113,7 @@ def _why(case: Case) -> pl.Expr:
     parts = {
         "cut": cut,
         "never": never,
-        "rule": pl.col("proof_rule").replace_strict(RULES, default="answered to a client"),
+        "rule": _committed_by().replace_strict(RULES, default=""),
         "held": pl.col("on_disk_of").cast(pl.List(pl.String)).list.join(", ").fill_null(""),
         "unlogged_by": pl.col("unlogged_by").cast(pl.List(pl.String)).list.join(", "),
         "epoch": pl.col("epoch"),
@@ -158,8 +166,8 @@ def _evidence(case: Case, rows: pl.DataFrame) -> list[list[dict[str, Any]]]:
 
 def _of_one(case: Case, row: dict[str, Any], records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = records[: MOST_EVIDENCE - 2]
-    cut = case.cuts.get(row["discarded_by"]) or case.cuts.get(row["kept_by"])
-    found += [source.evidence for source in cut.sources[:2]] if cut else []
+    for cut in (case.cuts.get(row[of]) for of in ("discarded_by", "kept_by")):
+        found += [source.evidence for source in cut.sources[:2]] if cut else []
     if row["acked"]:
         found.append({"source": row["acked_source"], "line": row["acked_line"], "offset": None, "says": "the client was answered"})
     if row["proof"] is not None:
