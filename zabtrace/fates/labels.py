@@ -167,7 +167,7 @@ def weak_above(tops: Mapping[int, Mapping[int, int]], thresholds: Mapping[int, i
 
 
 def fate() -> pl.Expr:
-    """The first label that applies. Columns used: contradicted, state, proof_rule, acked, kept_by, weak, in_epoch_proof, safe, doomed, ..."""
+    """The first label that applies. Columns used: contradicted, state, proof_rule, acked, kept_by, weak, safe, doomed, ..."""
     out, committed = pl.col("state") == OUT, pl.col("proof_rule").is_not_null() | pl.col("acked")
     live_pending = (pl.col("live_on").list.len().fill_null(0) > 0) & (pl.col("live_epoch").fill_null(0) < pl.col("discarded_by"))
     return (
