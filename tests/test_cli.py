@@ -4,7 +4,6 @@ import errno
 import json
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -236,19 +235,11 @@ def test_every_command_has_help_with_an_example(capsys):
         assert f"zabtrace {name}" in capsys.readouterr().out.split("Example", 1)[1]
 
 
-def test_help_is_quick_and_imports_nothing_heavy():
+def test_help_imports_nothing_heavy():
     heavy = "'polars', 'plotly', 'lark', 'rich', 'jinja2', 'numpy'"
     program = f"import sys; from zabtrace import cli; cli.run(['--help']); print([m for m in ({heavy}) if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.rstrip().endswith("[]")
-    best = min(_timed([PROGRAM, "--help"]) for _ in range(5))
-    assert best < 0.2
-
-
-def _timed(command: list[str]) -> float:
-    begin = time.perf_counter()
-    subprocess.run(command, capture_output=True, check=True)
-    return time.perf_counter() - begin
 
 
 def test_a_pipe_that_closes_early_is_no_error(samples):
