@@ -19,7 +19,7 @@ from zabtrace.fates.cuts import cuts, established
 from zabtrace.fates.labels import absences, discarded_by
 from zabtrace.protocol.quorum import Config
 from zabtrace.protocol.sync import COMMITTED_LOG, SNAPSHOT_SIZE_FACTOR, Position, Sync, decide
-from zabtrace.protocol.vote import Vote, decided_by
+from zabtrace.protocol.vote import FIELD_WORDS, Vote, decided_by
 from zabtrace.replay.disks import chains
 from zabtrace.replay.history import History
 from zabtrace.replay.learned import learned
@@ -219,8 +219,9 @@ def _why(leader: _Disk, eligible: Sequence[_Disk]) -> str:
     if not others:
         return "No other voter starts."
     best = max(others, key=lambda d: d.vote)
+    field = FIELD_WORDS[decided_by(leader.vote, best.vote)]
     return (
-        f"Server {leader.server} wins by {decided_by(leader.vote, best.vote)}: epoch {leader.vote.peer_epoch}, {text(leader.vote.zxid)} "
+        f"Server {leader.server} wins by {field}: epoch {leader.vote.peer_epoch}, {text(leader.vote.zxid)} "
         f"against epoch {best.vote.peer_epoch}, {text(best.vote.zxid)} of server {best.server}."
     )
 
@@ -229,14 +230,13 @@ def _learner(disk: _Disk, leader: _Disk, settled: bool) -> Learner:
     """How this server is brought up to date; ``settled``: a quorum is in the leader's epoch, which may be running."""
     restarted, running = _sync(disk, leader, leader.replayed), _sync(disk, leader, leader.memory)
     ends = f"Server {disk.server} ends at {text(disk.vote.zxid)}"
-    if leader.version is None:
-        ends += _in_3_4(disk, leader, running)
+    older = _in_3_4(disk, leader, running) if leader.version is None else ""
     alike = (running.mode, running.truncated_to) == (restarted.mode, restarted.truncated_to)
     if alike or not settled or disk.vote.peer_epoch >= leader.vote.peer_epoch:
-        return Learner(disk.server, restarted.mode, restarted.truncated_to, f"{ends}: {restarted.why}.")
+        return Learner(disk.server, restarted.mode, restarted.truncated_to, f"{ends}: {restarted.why}.{older}")
     why = (
         f"{ends}: {running.why}, as long as a leader of epoch {leader.vote.peer_epoch} runs and keeps it in memory; where all are "
-        f"restarted it gets a {restarted.mode}: {restarted.why}."
+        f"restarted it gets a {restarted.mode}: {restarted.why}.{older}"
     )
     return Learner(disk.server, running.mode, running.truncated_to, why, restarted)
 
@@ -244,7 +244,8 @@ def _learner(disk: _Disk, leader: _Disk, settled: bool) -> Learner:
 def _in_3_4(disk: _Disk, leader: _Disk, newer: Sync) -> str:
     """What the oldest table gives, where nothing tells the release and it differs."""
     old = _sync(disk, leader, leader.memory, OLDEST)
-    return "" if (old.mode, old.truncated_to) == (newer.mode, newer.truncated_to) else f" (a running 3.4 leader would send {old.mode})"
+    alike = (old.mode, old.truncated_to) == (newer.mode, newer.truncated_to)
+    return "" if alike else f" No log tells the release: a running 3.4 leader would send {old.mode}; --zookeeper-version settles it."
 
 
 def _sync(disk: _Disk, leader: _Disk, log: Sequence[int], version: str | None = None) -> Sync:

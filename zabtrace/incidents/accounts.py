@@ -20,7 +20,7 @@ from zabtrace.incidents.driving import DECIDED, Driven
 from zabtrace.incidents.leaderless import IGNORED, UNCHALLENGED, why_none
 from zabtrace.incidents.scene import Scene
 from zabtrace.protocol.election import LOOKING
-from zabtrace.protocol.vote import decided_by
+from zabtrace.protocol.vote import FIELD_WORDS, decided_by
 from zabtrace.replay.ballots import Ballot, Notice
 from zabtrace.replay.roles import Interval
 from zabtrace.replay.rounds import TOOK
@@ -28,7 +28,6 @@ from zabtrace.replay.rounds import TOOK
 SHORT, LONG = 100, 1000
 """ms by which the logged duration may fall short of the lines', or exceed it: it begins a little before the LOOKING line."""
 MEMORY = "its database in memory, brought forward by what its log holds beyond it (3.4.12+, 3.5.4+)"
-FIELDS = {"epoch": "epoch", "zxid": "zxid", "sid": "server id"}
 
 
 class Step(NamedTuple):
@@ -235,7 +234,7 @@ def _own(step: driving.Step, cast: Ballot | None) -> str:
     if cast.round != now.round:
         return f"its vote in round {now.round}{unforced}"
     mine, its = driving.vote_of(now), driving.vote_of(cast)
-    return f"changed its vote to {now.leader}" + (f" by {FIELDS[decided_by(mine, its)]}" if mine != its else "") + unforced
+    return f"changed its vote to {now.leader}" + (f" by {FIELD_WORDS[decided_by(mine, its)]}" if mine != its else "") + unforced
 
 
 def _others(step: driving.Step) -> str:
@@ -247,7 +246,7 @@ def _others(step: driving.Step) -> str:
     head = f"a higher round: it goes on in round {ballot.round}, and " if "later round" in step.rules else ""
     told = next((text for rule, text in DID.items() if rule in step.rules), "not understood")
     if "counted" in step.rules:
-        told = COMPARED[step.compared].format(by=FIELDS.get(step.by or "", ""))
+        told = COMPARED[step.compared].format(by=FIELD_WORDS.get(step.by or "", ""))
     return head + told.format(round=ballot.round)
 
 

@@ -53,7 +53,8 @@ class Sync:
     why: str
 
 
-Rule = tuple[str, Callable[[Position], bool], Callable[[Position], tuple[str, int | None]]]
+Action = Callable[[Position], tuple[str, int | None]]
+Rule = tuple[str, Callable[[Position], bool], Action]
 
 
 def _walk(at: Position) -> tuple[str, int | None]:
@@ -109,6 +110,14 @@ RULES_34: tuple[Rule, ...] = (
     ("it is ahead of the leader's committed log", lambda at: at.peer > at.highest, lambda at: ("TRUNC", at.highest)),
     ("it is out of reach of the committed log", lambda at: True, lambda at: ("SNAP", None)),
 )
+MISSED: dict[tuple[Action, str], str] = {
+    (_walk, "SNAP"): ", but its last zxid is no entry of it, and what follows there is of a later epoch: no TRUNC across epochs",
+    (_walk, "TRUNC+DIFF"): ", but its last zxid is no entry of it: it is cut back to the entry before",
+    (_walk_34, "TRUNC+DIFF"): ", but its last zxid is no entry of it: it is cut back to the entry before",
+    (_walk_disk, "SNAP"): ", but these do not have its last zxid",
+    (_walk_disk_whole, "SNAP"): ", but these do not have its last zxid, or do not reach up to the committed log",
+}
+"""Why the walk of a rule ended in something else than a DIFF, by the walk and what is sent."""
 TABLES = (("3.4.", RULES_34), ("3.5.", RULES_35), ("", RULES))
 """The table of a release line; the newest where the release is not known."""
 
@@ -122,4 +131,4 @@ def decide(at: Position, version: str | None = None) -> Sync:
     rules = next(table for line, table in TABLES if (version or "").startswith(line))
     why, _, action = next(rule for rule in rules if rule[1](at))
     mode, truncated_to = action(at)
-    return Sync(mode, truncated_to, why)
+    return Sync(mode, truncated_to, why + MISSED.get((action, mode), ""))

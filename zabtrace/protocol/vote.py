@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 FIELD_NAMES = {"peer_epoch": "epoch", "zxid": "zxid", "sid": "sid"}
+FIELD_WORDS = {"epoch": "epoch", "zxid": "zxid", "sid": "server id"}
+"""The same in sentences."""
 NO_DATABASE = -1
 """zxid of a server whose database is empty and which may not create one (3.6.0+): its votes and acknowledgements count for nobody."""
 
