@@ -150,6 +150,17 @@ def test_the_chart_keeps_its_height_and_paper_gets_light_colours(chromium: Any, 
 
 
 @needs_chromium
+def test_no_button_of_the_chart_sends_it_anywhere(chromium: Any, pages: dict[str, Path]) -> None:
+    with opened(chromium, pages["made"]) as seen:
+        seen.page.wait_for_selector("#chart-timeline[data-ready]")
+        titles = seen.page.evaluate("[...document.querySelectorAll('.modebar-btn')].map((one) => one.dataset.title)")
+        assert titles == ["Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"]
+        chart = "document.getElementById('chart-timeline')._context"
+        context = seen.page.evaluate(f"[{chart}.plotlyServerURL, {chart}.showSendToCloud]")
+        assert context == ["", False]
+
+
+@needs_chromium
 def test_keys_walk_through_the_page(chromium: Any, pages: dict[str, Path]) -> None:
     with opened(chromium, pages["many"]) as seen:
         seen.page.keyboard.press("n")

@@ -5,7 +5,8 @@ for (const block of document.querySelectorAll('script[type="application/json"][i
   if (!target) continue;
   const figure = JSON.parse(block.textContent), incidents = JSON.parse(document.getElementById("incidents-data").textContent);
   const axes = Object.keys(figure.layout).filter((key) => /^xaxis/.test(key));
-  const options = { responsive: true, displaylogo: false, scrollZoom: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  // plotly has a button that uploads the chart to its makers' servers: evidence never leaves, so it is taken off, and has no address.
+  const options = { responsive: true, displaylogo: false, scrollZoom: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d", "autoScale2d"] };
   const themed = () => {
     const line = Theme.colour("--line"), colours = { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", "font.color": Theme.colour("--ink") };
     for (const axis of Object.keys(figure.layout).filter((key) => /^[xy]axis/.test(key))) for (const part of ["gridcolor", "zerolinecolor", "linecolor"]) colours[`${axis}.${part}`] = line;
