@@ -42,7 +42,7 @@ def test_the_winner_and_why(tmp_path: Path) -> None:
     prediction = of(rejoining(tmp_path, []))
     starts = {start.servers: start for start in prediction.starts}
     assert {servers: start.leader for servers, start in starts.items()} == {(1, 2): 2, (1, 3): 1, (2, 3): 2, (1, 2, 3): 2}
-    assert "by sid" in starts[1, 2].why
+    assert "by server id" in starts[1, 2].why
     assert "by epoch" in starts[1, 3].why
 
 
