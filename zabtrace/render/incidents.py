@@ -32,6 +32,6 @@ def screen(document: documents.Document) -> list[Block]:
 
 
 def _between(row: dict[str, Any]) -> dict[str, Any]:
-    """A clock's interval in words."""
+    """A clock's interval in words; of two servers that no message joins it follows from the intervals of others."""
     low, high = ("?" if bound is None else f"{bound / 1000:+.3f} s" for bound in row["offset_ms"])
-    return {**row, "ahead": f"{low} to {high}"}
+    return {**row, "ahead": f"{low} to {high}" + ("" if row["evidence"] else ", by way of other servers")}
