@@ -91,3 +91,12 @@ def test_what_an_established_epoch_began_with_and_a_later_one_lacks_is_lost() ->
     assert column(judged, "rule")["1:8"] == "C2"
     assert "in the initial history of an established epoch" in str(column(judged, "why")["1:8"])
     assert judged.verdict == "lost"
+
+
+@pytest.mark.parametrize(("snapshots", "fate"), [("0:0", "undecided"), ("0:0 4:0", "undecided"), ("0:0 1:4", "survived")])
+def test_an_epoch_whose_number_was_given_out_twice_may_have_begun_without_what_the_other_one_kept(snapshots: str, fate: str) -> None:
+    """1 and 3 were wiped and began another epoch 4: what the first kept of epoch 1 only an older snapshot can have brought there."""
+    first, second = disk("1:1-4 / 4:1-7", "0:0", 4), disk("4:1-9*b", snapshots, 4)
+    judged = Incident({2: first, 3: second}, before=[{2: first, 3: first}]).judged()
+    assert fates(judged)["4:5"] == "diverged"
+    assert fates(judged)["1:3"] == fate

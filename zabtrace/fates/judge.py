@@ -93,7 +93,9 @@ def label(case: Case) -> pl.DataFrame:
     rule, number = labels.proven(case.proofs)
     in_epoch, _ = labels.proven([p for p in case.proofs if p.rule in labels.EPOCH_PROOFS])
     leaders = dict(case.history.epochs.filter(pl.col("epoch").is_in(list(case.epochs))).select("epoch", "leader").iter_rows())
-    state, holed = labels.membership(case.cuts), labels.in_a_hole(case.chains, case.history.trace.snapshots, leaders)
+    snapshots, renumbered = case.history.trace.snapshots, _renumbered(case, rows)
+    state, holed = labels.membership(case.cuts), labels.in_a_hole(case.chains, snapshots, leaders)
+    holed = holed | labels.forked(case.chains, snapshots, renumbered)
     rows = rows.with_columns(
         state=pl.when((state == labels.IN) & holed).then(labels.OPEN).otherwise(state),
         kept_by=labels.kept_by(case.cuts),
@@ -103,7 +105,7 @@ def label(case: Case) -> pl.DataFrame:
         weak=_weak(case),
         safe=pl.lit(case.outlook.safe),
         held=pl.lit(True) if case.outlook.holds_up_to is None else pl.col("zxid") <= case.outlook.holds_up_to,
-        renumbered=pl.col("epoch").is_in(_renumbered(case, rows)),
+        renumbered=pl.col("epoch").is_in(renumbered),
         doubted=pl.lit(False) if case.outlook.doubted_above is None else pl.col("zxid") > case.outlook.doubted_above,
     )
     # a committed write that a later epoch is not shown to have kept: that epoch may be the older one, numbered by a wiped server

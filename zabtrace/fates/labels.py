@@ -59,6 +59,23 @@ def in_a_hole(chains: pl.DataFrame, snapshots: pl.DataFrame, leaders: Mapping[in
     return found
 
 
+def forked(chains: pl.DataFrame, snapshots: pl.DataFrame, doubled: Sequence[int]) -> pl.Expr:
+    """Is the write older than an epoch whose number was given out twice, of which one may have begun without it?
+
+    So it may where a log begins with that epoch: what the epoch kept is told of the other one. What a snapshot of an earlier epoch holds is
+    of before both.
+    """
+    begins = chains.filter((pl.col("step") == "first") & epoch_of("zxid").is_in(list(doubled))).select("server", "copy", first="zxid")
+    earlier = snapshots.filter("valid").select("server", "copy", base="zxid")
+    based = begins.join(earlier, on=["server", "copy"], how="left").with_columns(
+        base=pl.when(epoch_of("base") < epoch_of("first")).then("base").otherwise(0)
+    )
+    found = pl.lit(False)
+    for first, base in based.group_by("server", "copy", "first").agg(pl.col("base").max()).select("first", "base").unique().iter_rows():
+        found = found | ((pl.col("epoch") < epoch(first)) & (pl.col("zxid") > base))
+    return found
+
+
 def discarded_by(cuts: Mapping[int, Cut]) -> pl.Expr:
     """The first established epoch whose initial history lacks the write, or null."""
     later = [pl.when(_in_one(cut) == OUT).then(pl.lit(cut.epoch, dtype=pl.Int64)) for cut in cuts.values()]
