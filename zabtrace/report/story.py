@@ -167,8 +167,9 @@ def _epochs(history: History, names: wording.Names) -> Iterator[Told]:
     last = last_lines(history, shown.select(server="leader", time="ended"))
     for row in shown.iter_rows(named=True):
         leader = "an unknown leader" if row["leader"] is None else servers([row["leader"]], names)
-        follow = f" {servers(row['followers'], names, True)} {_verb(row['followers'], 'follows', 'follow')} it, then or later."
-        begins = f"Epoch {row['epoch']} begins under {leader}.{follow if row['followers'] else ''}"
+        told = row["followers"] or []
+        follow = f" {servers(told, names, True)} {_verb(told, 'follows', 'follow')} it, then or later." if told else ""
+        begins = f"Epoch {row['epoch']} begins under {leader}.{follow}"
         yield Told(row["established"], _always(begins), (), None, row, row["leader"])
         if row["ended"] is not None:
             place = last.get((row["leader"], row["ended"]))
