@@ -100,3 +100,21 @@ def test_an_epoch_whose_number_was_given_out_twice_may_have_begun_without_what_t
     judged = Incident({2: first, 3: second}, before=[{2: first, 3: first}]).judged()
     assert fates(judged)["4:5"] == "diverged"
     assert fates(judged)["1:3"] == fate
+
+
+def test_writes_from_before_the_ensemble_that_only_a_snapshot_tells_of_may_be_gone() -> None:
+    """3 ran alone up to 0:2, then 1 and 2, who had nothing, made an ensemble with it. That log is not there."""
+    others = disk("1:1-3", "0:0")
+    alone = Incident({1: others, 2: others, 3: disk("1:1-3", "0:0 0:2")}).judged()
+    assert alone.verdict == "undecided"
+    assert any("ran alone and held writes up to 0x2" in reason for reason in alone.reasons)
+    assert Incident({1: others, 2: others, 3: others}).judged().verdict == "nothing_lost"
+
+
+def test_since_an_epoch_that_left_nothing_is_judged_by_the_end_that_lies_before_it() -> None:
+    """1 and 3 cannot be followed from epoch 1 to 4: they are a quorum, and may have written in an epoch 2 or 3 that left nothing."""
+    whole, wiped = disk("1:1-3 / 4:1-7", "", 4), disk("4:1-7", "", 4)
+    incident = Incident({1: wiped, 2: whole, 3: wiped}, voters=3)
+    assert incident.judged(since="2:0").verdict == "undecided"
+    assert incident.judged(since="3:0").verdict == "undecided"
+    assert incident.judged(since="4:0").verdict == "nothing_lost"

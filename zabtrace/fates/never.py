@@ -251,12 +251,15 @@ def covers_tail(history: History, server: int) -> bool:
 
 
 def ends(read: Readings, epochs: Sequence[int], since: int | None) -> list[End]:
-    """Every epoch end that the verdict rests on: between established epochs, and the one before a log that begins with counter 1."""
+    """Every epoch end that the verdict rests on: between established epochs, and the one before a log that begins with counter 1.
+
+    Of epochs between two known ones nothing may be left: their writes too were discarded at the end of the first one.
+    """
     first = read.chains.filter(pl.col("step") == "first").get_column("zxid").min()
-    found = [end_of(read, f, e) for f, e in pairwise(epochs) if since is None or f >= epoch(since)]
+    found = [end_of(read, f, e) for f, e in pairwise(epochs) if since is None or e - 1 >= epoch(since)]
     if epochs and (unproved := _unproved(read, epochs[-1])) is not None:
         found.append(end_of(read, epochs[-1], unproved))
-    if isinstance(first, int) and epochs and first == make(epochs[0], 1) and epochs[0] > 1 and since is None:
+    if isinstance(first, int) and epochs and first == make(epochs[0], 1) and epochs[0] > max(epoch(since or 0), 1):
         found.insert(0, _beginning(read, epochs[0]))
     return found
 

@@ -11,7 +11,7 @@ from zabtrace.fates.case import Case
 from zabtrace.fates.judgement import counted, told_apart
 from zabtrace.fates.never import End
 from zabtrace.replay.numbering import not_rising
-from zabtrace.zxid import epoch_of, make, text
+from zabtrace.zxid import counter_of, epoch_of, make, text
 
 DISCARDED = ("truncated", "shadowed", "pending")
 
@@ -80,6 +80,7 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
                     else ""
                 )
             )
+    yield from _standalone(case, judged, since)
     yield from _numbered_twice(case)
     yield from _bare(case)
 
@@ -125,6 +126,19 @@ def _unplaced(case: Case, since: int | None) -> Iterator[str]:
         yield (
             f"{_count(found.height, 'write')} that clients were answered for without a zxid (the first in {source}:{line}) "
             f"{'has' if found.height == 1 else 'have'} no record that was read: purged, or lost."
+        )
+
+
+def _standalone(case: Case, judged: pl.DataFrame, since: int | None) -> Iterator[str]:
+    """What a server held before the ensemble's first epoch (epoch 0: it ran alone), as only a snapshot tells."""
+    alone = case.history.trace.snapshots.filter(pl.col("valid") & (epoch_of("zxid") == 0) & (counter_of("zxid") > max(since or 0, 0)))
+    unread = alone.join(judged.select("zxid"), on="zxid", how="anti").sort("zxid")
+    low = case.cuts[case.epochs[0]].low if case.epochs else None
+    if case.epochs and unread.height and (low is None or low < unread["zxid"][-1]):
+        server, source, last = unread.select("server", "source", "zxid").row(-1)
+        yield (
+            f"Server {server} ran alone and held writes up to {text(last)} ({source}), of which no record was read: "
+            f"nothing shows that epoch {case.epochs[0]} kept them."
         )
 
 
