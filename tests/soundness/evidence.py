@@ -83,14 +83,22 @@ def hidings(e: Ensemble, rng: random.Random) -> list[Shown]:
     ]
 
 
+def _of_different_times(e: Ensemble, sids: list[int], rng: random.Random) -> dict[int, Disk]:
+    """A disk of any moment for each server, one of them of the end: all of an earlier time would tell what was true then."""
+    drawn = {sid: rng.choice([*(moment[sid] for moment in e.earlier if sid in moment), e.servers[sid].disk]) for sid in sids}
+    if sids and not any(drawn[sid] is e.servers[sid].disk for sid in sids):
+        drawn[sids[0]] = e.servers[sids[0]].disk
+    return drawn
+
+
 def trace(e: Ensemble, shown: Shown) -> Trace:
     """The tables. Records, snapshots and lines carry made-up places that are consistent with each other."""
     tables = _Tables(e, shown)
-    times, twice = random.Random(shown.times), random.Random(shown.twice)
+    twice = random.Random(shown.twice)
+    drawn = {} if shown.times is None else _of_different_times(e, sorted(shown.disks), random.Random(shown.times))
     for sid in sorted(shown.disks):
         newest = e.young.get(sid, e.servers[sid].disk) if shown.young else e.servers[sid].disk
-        if shown.times is not None:
-            newest = times.choice([*(moment[sid] for moment in e.earlier if sid in moment), newest])
+        newest = drawn.get(sid, newest)
         if shown.twice is not None and (held := [moment[sid] for moment in e.earlier if sid in moment]) and twice.random() < 0.7:
             tables.two(sid, newest, twice.choice(held))
             continue
