@@ -118,3 +118,11 @@ def test_since_an_epoch_that_left_nothing_is_judged_by_the_end_that_lies_before_
     assert incident.judged(since="2:0").verdict == "undecided"
     assert incident.judged(since="3:0").verdict == "undecided"
     assert incident.judged(since="4:0").verdict == "nothing_lost"
+
+
+def test_two_disks_that_have_not_accepted_the_newest_epoch_may_have_gone_on_without_it() -> None:
+    """Epoch 4 took two of three: 2 and 3 were copied before, or put back since, and then their next epoch was 2."""
+    whole, back = disk("1:1-4 / 3:1-7 4:1-2", current=4), disk("1:1-4", current=2)
+    judged = Incident({1: whole, 2: back, 3: disk("1:1-4", current=1)}).judged()
+    assert (fates(judged)["1:4"], fates(judged)["3:5"], judged.verdict) == ("survived", "undecided", "undecided")
+    assert fates(Incident({1: whole, 2: whole, 3: back}).judged())["3:5"] == "survived"

@@ -116,10 +116,14 @@ class Starts:
         winners = set()
         for n in range(1, len(disks) + 1):
             for chosen in combinations(sorted(disks), n):
-                standing = [votes[s] for s in chosen if s in votes and s in self.e.configs[disks[s].seen].voters]
+                standing = [votes[s] for s in chosen if s in votes and self._may_stand(s, disks[s])]
                 if standing and self.e.quorum(max(standing).sid, chosen):
                     winners.add(max(standing).sid)
         return [frozenset(loaded[s][0]) for s in winners]
+
+    def _may_stand(self, sid: int, disk: Disk) -> bool:
+        """Is it a voter of the configuration that it runs with, or of the next one (QuorumPeer.getCurrentAndNextConfigVoters)?"""
+        return sid in self.e.configs[disk.config].voters | self.e.configs[disk.seen].voters
 
     def all_keep(self, txn: Txn) -> bool:
         return all(txn in h for h in self.histories())

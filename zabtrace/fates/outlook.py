@@ -41,7 +41,7 @@ class Outlook:
     """Of the newest epoch: above this zxid fewer disks hold a write than it needs for a commit, those not read counted as holders."""
 
     doubted_above: int | None = None
-    """Servers of a later epoch that is not proved lack what is above this, and with the disks not read they are a quorum."""
+    """What is above this a later epoch that is not proved may have discarded: its servers lack it."""
 
     def doomed(self) -> pl.Expr:
         """Would every quorum that can start discard the write?"""
@@ -96,15 +96,22 @@ def _outlook(history: History, newest: pl.DataFrame, config: Config) -> Outlook:
 
 
 def _doubted_above(history: History, config: Config, disks: pl.DataFrame, without_disk: frozenset[int]) -> int | None:
-    """Lowest zxid above which an unproved later epoch, if it was established, kept nothing that its servers show."""
+    """Lowest zxid above which an unproved later epoch, if it was established, kept nothing that its servers show.
+
+    The same holds of servers that have not accepted the newest epoch, if the others are no quorum: a quorum accepted it
+    (Leader.waitForEpochAck), so that some of them were copied before, or were put back since and may have gone on under a lower number.
+    """
     newest = history.epochs.filter(pl.col("status") == "established").get_column("epoch").max()
     if not isinstance(newest, int):
         return None
-    later: dict[int, int] = {s: z for s, z, e in disks.select("server", "last_zxid", "current_epoch").iter_rows() if (e or 0) > newest}
-    for top in sorted(set(later.values())):
-        if config.is_quorum(without_disk | {s for s, z in later.items() if z <= top}):
-            return top
-    return None
+    rows = disks.select("server", "last_zxid", "current_epoch", "accepted_epoch").rows()
+    later = {server: last for server, last, current, _ in rows if (current or 0) > newest}
+    behind = {server: last for server, last, _, accepted in rows if accepted is not None and accepted < newest}
+    tops = [top for top in later.values() if config.is_quorum(without_disk | {s for s, z in later.items() if z <= top})]
+    tops += [
+        top for top in behind.values() if config.voters and not config.is_quorum(config.voters - {s for s, z in behind.items() if z <= top})
+    ]
+    return min(tops, default=None)
 
 
 def _holds_up_to(history: History, config: Config, disks: pl.DataFrame, open_ended: set[int]) -> int | None:
