@@ -84,10 +84,11 @@ def hidings(e: Ensemble, rng: random.Random) -> list[Shown]:
 
 
 def _of_different_times(e: Ensemble, sids: list[int], rng: random.Random) -> dict[int, Disk]:
-    """A disk of any moment for each server, one of them of the end: all of an earlier time would tell what was true then."""
+    """A disk of any moment for each server, one of them as it was at the end: what all show of an earlier time was true then."""
     drawn = {sid: rng.choice([*(moment[sid] for moment in e.earlier if sid in moment), e.servers[sid].disk]) for sid in sids}
-    if sids and not any(drawn[sid] is e.servers[sid].disk for sid in sids):
-        drawn[sids[0]] = e.servers[sids[0]].disk
+    changed = [sid for sid in sids if drawn[sid] != e.servers[sid].disk]
+    if changed and any(all(drawn[sid] == moment.get(sid) for sid in sids) for moment in e.earlier):
+        drawn[changed[0]] = e.servers[changed[0]].disk
     return drawn
 
 
