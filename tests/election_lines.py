@@ -48,6 +48,14 @@ class Log:
         logger, thread = "o.a.z.s.q.FastLeaderElection$Messenger$WorkerReceiver", f"WorkerReceiver[myid={self.sid}]"
         self.say(ms, logger, told, thread)
 
+    def hears_all(self, ms: int, sids: Iterable[int], leader: int, epoch: int, zxid: int, round_: int = 1) -> None:
+        """A round of equal servers: each one's vote for itself, and 10 ms later each one's for ``leader``."""
+        listed = list(sids)
+        for sid in listed:
+            self.hears(ms, sid, sid, round_, epoch, zxid)
+        for sid in listed:
+            self.hears(ms + 10, sid, leader, round_, epoch, zxid)
+
     def leads(self, ms: int, epoch: int, learners: Iterable[int], peer: int, last: int) -> None:
         """LEADING, the synchronization of its learners, and its quorum 20 ms later."""
         self.say(ms, "o.a.z.s.q.QuorumPeer", "LEADING")

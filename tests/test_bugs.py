@@ -125,6 +125,16 @@ def unlogged() -> tuple[Disks, Lines]:
     return {2: {"logs": one_log([A, B, C])}}, lambda logs: logs[2].say(1000, "o.a.z.s.q.Learner", text)
 
 
+def cut_back(log: Log, ms: int, zxid: int) -> None:
+    """It follows server 2 and is cut to ``zxid``."""
+    log.say(1200, "o.a.z.s.q.QuorumPeer", "FOLLOWING")
+    connected = "Successfully connected to leader, using address: /10.0.0.2:2888"
+    log.say(1205, "o.a.z.s.q.Learner$LeaderConnector", connected, "LeaderConnector-/10.0.0.2:2888")
+    log.say(ms, "o.a.z.s.q.Learner", f"Truncating log to get in sync with the leader 0x{zxid:x}", level="WARN")
+    log.say(ms + 2, "o.a.z.s.q.Learner", "Learner received NEWLEADER message")
+    log.say(ms + 18, "o.a.z.s.q.Learner", "Learner received UPTODATE message")
+
+
 def dirty_reload() -> tuple[Disks, Lines]:
     """Server 3 is cut back by the leader of epoch 2, below a snapshot that it keeps."""
     shared = {"logs": ordered(A, B, C, F, G, H)}
@@ -133,12 +143,7 @@ def dirty_reload() -> tuple[Disks, Lines]:
         logs[2].looks(1000, C)
         logs[2].leads(1200, 2, [1, 3], C, C)
         logs[3].looks(1000, D)
-        logs[3].say(1200, "o.a.z.s.q.QuorumPeer", "FOLLOWING")
-        connected = "Successfully connected to leader, using address: /10.0.0.2:2888"
-        logs[3].say(1205, "o.a.z.s.q.Learner$LeaderConnector", connected, "LeaderConnector-/10.0.0.2:2888")
-        logs[3].say(1212, "o.a.z.s.q.Learner", f"Truncating log to get in sync with the leader 0x{C:x}", level="WARN")
-        logs[3].say(1214, "o.a.z.s.q.Learner", "Learner received NEWLEADER message")
-        logs[3].say(1230, "o.a.z.s.q.Learner", "Learner received UPTODATE message")
+        cut_back(logs[3], 1212, C)
 
     kept_snapshots = {"snapshot.0": TREE, f"snapshot.{D:x}": snapshot(*ROOT, node("/d", czxid=D, mzxid=D, pzxid=D))}
     return {1: shared, 2: shared, 3: {**shared, "snapshots": kept_snapshots}}, lines
@@ -214,12 +219,7 @@ def one_too_many() -> tuple[Disks, Lines]:
         logs[2].say(1260, "o.a.z.s.q.LearnerHandler", "Follower sid: 3 : info : 10.0.0.3:2888:3888:participant", thread)
         logs[2].say(1261, "o.a.z.s.q.LearnerHandler", DECISION.format(least=E2, most=E2, peer=G), thread)
         logs[3].looks(1000, G)
-        logs[3].say(1200, "o.a.z.s.q.QuorumPeer", "FOLLOWING")
-        connected = "Successfully connected to leader, using address: /10.0.0.2:2888"
-        logs[3].say(1205, "o.a.z.s.q.Learner$LeaderConnector", connected, "LeaderConnector-/10.0.0.2:2888")
-        logs[3].say(1262, "o.a.z.s.q.Learner", f"Truncating log to get in sync with the leader 0x{E2:x}", level="WARN")
-        logs[3].say(1264, "o.a.z.s.q.Learner", "Learner received NEWLEADER message")
-        logs[3].say(1265, "o.a.z.s.q.Learner", "Learner received UPTODATE message")
+        cut_back(logs[3], 1262, E2)
 
     return {1: shared, 2: shared, 3: third}, lines
 

@@ -24,17 +24,11 @@ def two_lives(folder: Path, epoch: int, zxid: int, established: int) -> Path:
     for log in logs:
         log.starts(0)
         log.looks(10, 0)
-        for sid in (1, 2, 3):
-            log.hears(20, sid, sid, 1, 0, 0)
-        for sid in (1, 2, 3):
-            log.hears(30, sid, 3, 1, 0, 0)
+        log.hears_all(20, (1, 2, 3), 3, 0, 0)
         log.follows(300, 3, 0)
         log.starts(5000)
         log.looks(5010, zxid)
-        for sid in (1, 2):
-            log.hears(5020, sid, sid, 1, epoch, zxid)
-        for sid in (1, 2):
-            log.hears(5030, sid, 2, 1, epoch, zxid)
+        log.hears_all(5020, (1, 2), 2, epoch, zxid)
     logs[0].follows(5300, 2, zxid)
     logs[1].leads(5300, established, [1], zxid, zxid)
     saved(folder, logs, CONFIG + "server.3=127.0.0.3:2888:3888\n")

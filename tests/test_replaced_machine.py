@@ -24,10 +24,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     for log in (second, third):
         log.starts(0)
         log.looks(10, 0)
-        for sid in (1, 2, 3):
-            log.hears(20, sid, sid, 1, 0, 0)
-        for sid in (1, 2, 3):
-            log.hears(30, sid, 3, 1, 0, 0)
+        log.hears_all(20, (1, 2, 3), 3, 0, 0)
     second.follows(300, 3, 0)
     third.leads(300, 1, [1, 2], 0, 0)
     third.loses_learner(LOST_AT, 1, 310, "java.io.EOFException")
