@@ -107,11 +107,8 @@ def _newest(history: History) -> int:
     established = history.epochs.filter(pl.col("status") == "established").get_column("epoch").max()
     disks = history.disks.filter(pl.col("copy") == 0).select("server", "current_epoch", "accepted_epoch").drop_nulls()
     current = disks.get_column("current_epoch").max()
-    if isinstance(current, int):
-        voters = history.config_at().voters
-        behind = voters & set(disks.filter(pl.col("accepted_epoch") < current).get_column("server").to_list())
-        if voters and not history.config_at().is_quorum(voters - behind):
-            return max(current, established if isinstance(established, int) else 0)
+    if isinstance(current, int) and history.config_at().blocks(disks.filter(pl.col("accepted_epoch") < current).get_column("server")):
+        return max(current, established if isinstance(established, int) else 0)
     return established if isinstance(established, int) else 0
 
 

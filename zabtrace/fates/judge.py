@@ -139,10 +139,7 @@ def _weak(case: Case) -> pl.Expr:
     for f, e in pairwise(case.epochs):
         tops[f] = first_tops(case.read, f, e)
         config = case.history.config_at(max(tops[f].values(), default=None))
-        thresholds[f] = next(
-            (t for t in sorted(tops[f].values()) if not config.is_quorum(config.voters - {v for v, top in tops[f].items() if top <= t})),
-            None,
-        )
+        thresholds[f] = next((t for t in sorted(tops[f].values()) if config.blocks(v for v, top in tops[f].items() if top <= t)), None)
     return labels.weak_above(tops, thresholds)
 
 

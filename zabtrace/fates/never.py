@@ -124,9 +124,7 @@ def never_above(config: Config, tops: Mapping[int, int], silent: frozenset[int])
     """
     for top in sorted(set(tops.values())):
         below = frozenset(server for server, end in tops.items() if end <= top)
-        others = config.voters - below
-        doubted = [others, *(others | {one} for one in below & silent)]
-        if config.voters and not any(config.is_quorum(servers) for servers in doubted):
+        if config.blocks(below) and all(config.blocks(below - {one}) for one in below & silent):
             return top
     return None
 

@@ -85,8 +85,8 @@ def _outlook(history: History, newest: pl.DataFrame, config: Config) -> Outlook:
         bool(config.voters),
         tuple(sorted(unread)),
         tuple(sorted(without_disk)),
-        bool(config.voters) and not config.is_quorum(unread),
-        bool(config.voters) and not config.is_quorum(without_disk),
+        config.blocks(config.voters - unread),
+        config.blocks(config.voters - without_disk),
         min(bounds, default=None),
         max(bounds, default=None),
         _never_above(history, config, disks),
@@ -108,9 +108,7 @@ def _doubted_above(history: History, config: Config, disks: pl.DataFrame, withou
     later = {server: last for server, last, current, _ in rows if (current or 0) > newest}
     behind = {server: last for server, last, _, accepted in rows if accepted is not None and accepted < newest}
     tops = [top for top in later.values() if config.is_quorum(without_disk | {s for s, z in later.items() if z <= top})]
-    tops += [
-        top for top in behind.values() if config.voters and not config.is_quorum(config.voters - {s for s, z in behind.items() if z <= top})
-    ]
+    tops += [top for top in behind.values() if config.blocks(s for s, z in behind.items() if z <= top)]
     return min(tops, default=None)
 
 

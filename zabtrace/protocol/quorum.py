@@ -33,6 +33,10 @@ class Config:
             return False
         return self._wins_groups(acks) if self.groups else len(acks) > len(self.voters) // 2
 
+    def blocks(self, servers: Iterable[int]) -> bool:
+        """Is there no quorum without any of these servers? False where the voters are not known."""
+        return bool(self.voters) and not self.is_quorum(self.voters - frozenset(servers))
+
     def _wins_groups(self, acks: frozenset[int]) -> bool:
         total: dict[int, int] = {}
         got: dict[int, int] = {}

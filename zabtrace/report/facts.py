@@ -87,7 +87,7 @@ def _never_led(history: History, names: wording.Names) -> str | None:
     roles, config = history.roles, history.config_at()
     seen = roles.filter(pl.col("role") != "UNKNOWN")["server"].unique()
     looked = roles.filter(pl.col("role") == "LOOKING")["server"].unique().sort()
-    if roles["served"].is_not_null().any() or looked.is_empty() or config.is_quorum(sorted(config.voters - set(seen))):
+    if roles["served"].is_not_null().any() or looked.is_empty() or not config.blocks(seen):
         return None
     return (
         f"No leader was ever established in the logs that were read: no write was possible while "
