@@ -372,7 +372,7 @@ ELECTIONS = _columns(
     ("end", TIME, "last decision"),
     ("leader", INT, "who won, null: nobody"),
     ("epoch", INT, "the epoch its leader then established"),
-    ("kind", TEXT, "vote, join or handover"),
+    ("kind", TEXT, "vote, join, handover, or unknown: a vote or a join"),
     ("decided_by", TEXT, "epoch, zxid, sid, alone or existing leader"),
     ("quorum", pl.List(INT), "servers that agreed"),
     ("servers", pl.List(INT), "servers that were LOOKING in it"),

@@ -152,7 +152,7 @@ def pauses(history: History, names: wording.Names) -> Iterable[go.Bar]:
 
 def elections(history: History, names: wording.Names) -> Iterable[go.Scatter]:
     """A star on the winner's lane where a vote ended."""
-    ended = pl.col("leader").is_not_null() & pl.col("end").is_not_null() & (pl.col("kind") != "join")
+    ended = pl.col("leader").is_not_null() & pl.col("end").is_not_null() & pl.col("kind").is_in(["vote", "handover"])
     won = history.elections.filter(ended).head(POINTS)
     rows = won.to_dicts()
     if rows:

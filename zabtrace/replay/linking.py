@@ -121,8 +121,8 @@ class _Joiner:
         self._terms[term.leader, term.ballot.choice if term.ballot is not None else ()].append(term)
 
     def join(self, interval: Interval) -> None:
-        """Enter the one term that fits; where none does, a new one."""
-        if interval.leader is None:
+        """Enter the one term that fits; where none does, a new one. Nobody led whose address refused the connection to the end."""
+        if interval.leader is None or unmet(self._result.stage, interval):
             return
         ballot = deciding(self._result.ballots, interval)
         key = None if ballot is None else ballot.choice
@@ -147,6 +147,12 @@ class _Joiner:
             and (not served or term.interval is None or term.interval.served_at is not None)
             and (met or not any(other.server == interval.server and other.at < interval.at for other in term.learners))
         ]  # fmt: skip
+
+
+def unmet(stage: Stage, interval: Interval) -> bool:
+    """Did it settle on a server, by an algorithm that prints no votes, at whose address nothing listened to the end?"""
+    voted = interval.before is not None and interval.before.index in stage.voting
+    return interval.served_at is None and interval.index in stage.refused and not voted
 
 
 def _bounds(result: Terms) -> tuple[dict[int, int], dict[int, int]]:

@@ -10,7 +10,7 @@ from zabtrace.evidence.trace import Trace
 from zabtrace.replay.ballots import Ballot, Ballots, Notice
 from zabtrace.replay.roles import Interval, Stage
 
-_ADDRESSED = ("leader_connected", "leader_disconnected", "observer_observing")
+_ADDRESSED = ("leader_connected", "leader_disconnected", "observer_observing", "leader_connect_failed")
 _HOST = re.compile(r"^([^/\s]*)/?\[?([^\]/\s]*?)\]?:(\d+)")
 
 

@@ -61,9 +61,15 @@ def election(facts: Facts) -> str:
     if facts.kind == "join":
         shown = f", as {facts.listed(facts.quorum)} told it" if facts.quorum else ""
         return f"{_upper(facts.listed(facts.servers))} joined the existing leader {facts.name}{_epoch(facts, ' of')}{shown}."
+    if facts.kind == "unknown":
+        leader = "a leader that no line names" if facts.leader is None else f"server {facts.name}{_epoch(facts, ' of')}"
+        return f"{_upper(facts.listed(facts.servers))} came to follow {leader}: {UNSEEN}."
     if facts.leader is None:
         return _nobody(facts)
     return f"{_won(facts)}; {_agreement(facts)}{'; it established no epoch' if facts.failed else ''}."
+
+
+UNSEEN = "whether it took part in its election or joined it later, the log of the leader would show"
 
 
 def _won(facts: Facts) -> str:
@@ -103,6 +109,9 @@ def _epoch(facts: Facts, word: str = "; it established") -> str:
 def _nobody(facts: Facts) -> str:
     who, config = facts.listed(facts.servers), facts.config
     be = "were" if len(facts.servers) > 1 else "was"
+    if "refused" in facts.ends:
+        whom = facts.listed([facts.candidate]) if facts.candidate is not None else "a server that no configuration names"
+        return f"{_upper(who)} settled on {whom}, but nothing listened at its address: it did not lead then, or no longer."
     if facts.candidate is not None and facts.candidate not in facts.servers and "went on" in facts.ends:
         return f"{_upper(who)} settled on {facts.listed([facts.candidate])}, whose log does not show it leading then."
     if "went on" in facts.ends:
@@ -118,7 +127,8 @@ def synchronization(mode: str | None, leader: Sent | None, stood: int | None, ke
     place = zxid.text(stood) if stood is not None else "an unknown zxid"
     if leader is None:
         to = f" to {zxid.text(target)}" if target is not None else ""
-        return f"The learner, at {place}, says it got a {mode}{to}; no line of its leader says why."
+        more = ", or what followed the cut" if mode == "TRUNC" else ""
+        return f"The learner, at {place}, says it got a {mode}{to}; no line of its leader says why{more}."
     number, text = next(((n, text) for n, applies, text in SYNC_RULES if applies(mode, leader)), (0, UNCLEAR))
     facts = {"place": place, "kept": _zxid(kept), "min": _zxid(leader.min_committed), "max": _zxid(leader.max_committed),
              "walked": leader.walked or "committedLog", "base": _zxid(leader.snapshot)}  # fmt: skip

@@ -102,6 +102,11 @@ class Stage:
         return frozenset(self.events("fle_new_election", *NOTIFICATIONS, only=())["interval"].drop_nulls().unique())
 
     @cached_property
+    def refused(self) -> frozenset[int]:
+        """Intervals in which a learner found nobody listening at its leader's address."""
+        return frozenset(row["interval"] for row in self.each(["leader_connect_failed"], "trace") if "refused" in (row["trace"] or ""))
+
+    @cached_property
     def stored_epochs(self) -> dict[int, int]:
         """currentEpoch in the newest copy of each server whose copies' order is known."""
         copies = self.lines.trace.epoch_files.filter(pl.col("copy").fill_null(0) == 0).drop_nulls("epoch")

@@ -19,11 +19,14 @@ from zabtrace.protocol.vote import Vote, decided_by
 from zabtrace.replay import reasons
 from zabtrace.replay.ballots import Ballot, first_vote
 from zabtrace.replay.contests import Election, contests
+from zabtrace.replay.linking import unmet
 from zabtrace.replay.naming import deciding
 from zabtrace.replay.roles import Interval, Stage
 from zabtrace.replay.terms import Term, Terms
 
 TOOK = ("follower_elected", "leader_elected")
+CAME = ("join", "unknown")
+"""Kinds of elections of a server that came to a leader, as far as its own log shows."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,12 @@ def _row(election: Election, result: Terms, config: Config, took: dict[int, int]
     ballot = _ballot(election, result)
     winner = firsts.get(term.leader) if term is not None else None
     others = [firsts[sid] for sid in quorum if term is not None and sid != term.leader and sid in firsts]
-    decided = _decided(election, term, winner, others, config.is_quorum(quorum) and len(quorum) == 1)
+    decided = _decided(election, term, firsts, quorum, config)
     start, end, place = _bounds(election)
     facts = reasons.Facts(election.kind, ballot.round if ballot else None, term.leader if term else None, term.epoch if term else None,
                           decided, winner, max(others, default=None), tuple(quorum), tuple(election.servers), config,
-                          _unled(election), _ends(election), term is not None and _failed(term), result.stage.labels)  # fmt: skip
+                          _unled(election, result.stage), _ends(election, result.stage), term is not None and _failed(term),
+                          result.stage.labels)  # fmt: skip
     return {
         "election": election.number, "round": facts.round, "start": start, "end": end, "leader": facts.leader, "epoch": facts.epoch,
         "kind": election.kind, "decided_by": decided, "quorum": quorum, "servers": election.servers, "why": reasons.election(facts),
@@ -79,7 +83,7 @@ def _row(election: Election, result: Terms, config: Config, took: dict[int, int]
 
 def _ballot(election: Election, result: Terms) -> Ballot | None:
     """The vote in which it ended."""
-    if election.kind == "join":
+    if election.kind in CAME:
         return next((b for i in election.ended if (b := deciding(result.ballots, i)) is not None), None)
     if election.term is not None and election.term.ballot is not None:
         return election.term.ballot
@@ -117,7 +121,7 @@ def _quorum(election: Election, result: Terms, config: Config) -> list[int]:
     term = election.term
     if term is None or election.kind == "handover":
         return []
-    if election.kind == "join":
+    if election.kind in CAME:
         notices = [n for i in election.looking for n in result.ballots.others(i, "FOLLOWING", "LEADING")]
         return sorted({n.sender for n in notices if n.ballot.leader == term.leader})
     counted = [i for i in election.looking if i.server == term.leader and i.after is term.interval] or election.looking
@@ -133,15 +137,32 @@ def _agreeing(result: Terms, looking: Interval, term: Term) -> set[int]:
     return {sid for sid, ballot in last.items() if term.ballot is not None and ballot.choice == term.ballot.choice}
 
 
-def _decided(election: Election, term: Term | None, winner: Vote | None, others: list[Vote], alone: bool) -> str | None:
-    """The field that decided; ``alone``: its own vote was a quorum. That no other vote was seen shows nothing."""
-    if term is None or election.kind == "handover":
+def _decided(election: Election, term: Term | None, firsts: dict[int, Vote], quorum: list[int], config: Config) -> str | None:
+    """The field that decided; 'alone': its own vote was a quorum. That no other vote was seen shows nothing.
+
+    Which votes the winner counted only its own log shows: without it any quorum of those that agreed may have been the one. Null where
+    one of these, or a first vote that is not in the logs, would have been beaten by another field.
+    """
+    if term is None or election.kind in ("handover", "unknown"):
         return None
     if election.kind == "join":
         return "existing leader"
-    if alone and winner is not None:
+    winner = firsts.get(term.leader)
+    if winner is not None and len(quorum) == 1 and config.is_quorum(quorum):
         return "alone"
-    return decided_by(winner, max(others)) if winner is not None and others and winner > max(others) else None
+    others = sorted(firsts[sid] for sid in quorum if sid != term.leader and sid in firsts)
+    unseen = any(sid not in firsts for sid in quorum)
+    if winner is None or not others or winner <= others[-1] or (unseen and term.interval is None):
+        return None
+    least = others[-1] if term.interval is not None else _least(term.leader, others, config)
+    fields = {decided_by(winner, other) for other in (others[-1], least)} | ({"sid"} if unseen else set())
+    return fields.pop() if len(fields) == 1 else None
+
+
+def _least(leader: int, others: list[Vote], config: Config) -> Vote:
+    """The smallest vote that may have been the best of a quorum with this leader: of the worst votes that make one up."""
+    enough = (vote for n, vote in enumerate(others, 1) if config.is_quorum({leader, *(other.sid for other in others[:n])}))
+    return next(enough, others[-1]) if config.voters else others[0]
 
 
 def _bounds(election: Election) -> tuple[datetime | None, datetime | None, Interval]:
@@ -166,9 +187,11 @@ def _overlap(one: Interval, base: Interval | None) -> bool:
     return one.start <= base.end and base.start <= one.end  # type: ignore[operator]
 
 
-def _unled(election: Election) -> int | None:
-    """On whom they settled, where that server's log shows no leadership."""
-    return election.term.leader if election.term is not None and not election.term.led else None
+def _unled(election: Election, stage: Stage) -> int | None:
+    """On whom they settled, where that server's log shows no leadership, or nothing listened at its address."""
+    if election.term is not None:
+        return election.term.leader if not election.term.led else None
+    return next((i.leader for i in election.ended if unmet(stage, i)), None)
 
 
 def _failed(term: Term) -> bool:
@@ -176,10 +199,11 @@ def _failed(term: Term) -> bool:
     return term.interval is not None and term.interval.role == "LEADING" and term.epoch is None
 
 
-def _ends(election: Election) -> tuple[str, ...]:
+def _ends(election: Election, stage: Stage) -> tuple[str, ...]:
     """How those who found no leader stopped looking."""
     words = {None: "cut off", "LOOKING": "looked anew"}
-    return tuple(sorted({words.get(i.after.role if i.after is not None else None, "went on") for i in election.looking}))
+    refused = ["refused"] if any(unmet(stage, i) for i in election.ended) else []
+    return tuple(sorted({words.get(i.after.role if i.after is not None else None, "went on") for i in election.looking}.union(refused)))
 
 
 def _votes(found: list[Election], result: Terms, proposed: dict[int, dict[str, Any]]) -> pl.DataFrame:

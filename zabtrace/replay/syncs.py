@@ -70,6 +70,7 @@ def mode_of(learner: Received | None, leader: Sent | None) -> str | None:
         said = "TRUNC" if _ahead(leader) else None  # 3.5+ print nothing at INFO for this one
     if said in ("TRUNC", "TRUNC+DIFF") and leader is not None:
         kept = _kept(learner, leader)
+        kept = leader.peer_zxid if kept is None else kept  # 3.4's leader prints no zxid: it cuts below the learner's last, inside its log
         more = leader.log_end is not None and kept is not None and leader.log_end > kept
         return "TRUNC+DIFF" if more else "TRUNC"
     return said

@@ -52,10 +52,11 @@ def _election(history: History, row: dict[str, Any], names: wording.Names) -> di
 
 def _outcome(row: dict[str, Any], names: wording.Names) -> str:
     if row["leader"] is None:
-        return "nobody wins"
+        return "nobody wins" if row["kind"] != "unknown" else f"server {wording.listed(names.name(row['servers'] or []))} follows a leader"
     leader = f"server {names.name(row['leader'])}"
     joined = f"server {wording.listed(names.name(row['servers'] or []))} joins {leader}"
-    return joined if row["kind"] == "join" else f"{leader} wins"
+    came = {"join": joined, "unknown": joined.replace(" joins ", " follows ")}
+    return came.get(row["kind"], f"{leader} wins")
 
 
 ORDER = ("vote", "change", "quorum", "decision")

@@ -136,7 +136,7 @@ def _elections(history: History, names: wording.Names) -> Iterator[Told]:
     """A leader that was elected is told of when it took its role: that others followed it later is no part of its election."""
     chosen = {(row["server"], row["source"], row["line"]): row["start"] for row in history.roles.iter_rows(named=True)}
     for row, clock in zip(history.elections.iter_rows(named=True), printers(history.elections, history), strict=True):
-        text = _joined(row, names) if row["kind"] == "join" else _elected(row, names)
+        text = {"join": _joined, "unknown": _came}.get(row["kind"], _elected)(row, names)
         decided = chosen.get((row["leader"], row["source"], row["line"]))
         yield Told(decided or row["end"] or row["start"], _always(text), (), None, row, clock)
 
@@ -145,6 +145,12 @@ def _joined(row: Mapping[str, Any], names: wording.Names) -> str:
     who = row["servers"] or []
     leader = "the existing leader" if row["leader"] is None else f"the existing leader {names.name(row['leader'])}"
     return f"{servers(who, names, True)} {_verb(who, 'looks', 'look')} for a leader and {_verb(who, 'joins', 'join')} {leader}."
+
+
+def _came(row: Mapping[str, Any], names: wording.Names) -> str:
+    """Of a server that took part in an election or joined later: the logs do not show which."""
+    who = row["servers"] or []
+    return f"{servers(who, names, True)} {_verb(who, 'looks', 'look')} for a leader. {row['why'] or ''}".strip()
 
 
 def _elected(row: Mapping[str, Any], names: wording.Names) -> str:
