@@ -1,7 +1,11 @@
-"""A real ensemble of Debian's ZooKeeper (package libzookeeper-java) in a folder: started, killed, asked and saved by the tests."""
+"""A real ensemble of Debian's ZooKeeper (package libzookeeper-java) in a folder: started, killed, asked and saved by the tests.
+
+ZOOKEEPER_CLASSES, a Java class path (``jars/*``), names another release with its libraries.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -20,7 +24,9 @@ JARS = Path("/usr/share/java")
 MISSING = JAVA is None or not (JARS / "zookeeper.jar").exists()
 needs_zookeeper = pytest.mark.skipif(MISSING, reason="no java or no /usr/share/java/zookeeper.jar (Debian: libzookeeper-java) is installed")
 
-CLASSES = ":".join(str(JARS / name) for name in ("zookeeper.jar", "slf4j-log4j12.jar", "log4j-1.2.jar"))
+CLASSES = os.environ.get("ZOOKEEPER_CLASSES") or ":".join(
+    str(JARS / name) for name in ("zookeeper.jar", "slf4j-log4j12.jar", "log4j-1.2.jar")
+)
 LAYOUT = "%d{ISO8601} [myid:%X{myid}] - %-5p [%t:%C{1}@%L] - %m%n"
 WORDS = "admin.enableServer=false\n4lw.commands.whitelist=srvr\n"
 STARTED = 60.0

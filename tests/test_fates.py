@@ -239,6 +239,21 @@ def test_a_stale_disk_that_led_again_does_not_make_its_tail_committed() -> None:
     assert judged.verdict == "undecided"
 
 
+def test_what_one_epoch_discarded_has_not_come_back_with_those_that_were_built_on_it() -> None:
+    """1:6 is a smaller number than 2:3, with which epoch 3 began; but whoever had 2:3 had gone on from 1:5."""
+    others = disk("1:1-5 2:1-3 3:1-2", "0:0", 3)
+    shadowed = Incident({1: disk("1:1-8 / 3:1-2", "0:0 2:3", 3), 2: others, 3: others}).judged()
+    cut = Incident({1: disk("1:1-5! / 2:1-3 3:1-2", "0:0", 3), 2: others, 3: others}, [{1: disk("1:1-8")}]).judged()
+    for judged, fate in ((shadowed, "shadowed"), (cut, "truncated")):
+        assert [fates(judged)[f"1:{n}"] for n in range(4, 9)] == ["survived", "survived", fate, fate, fate]
+
+
+def test_disks_without_any_log_or_text_do_not_vouch_for_an_answered_write() -> None:
+    """2:1 was answered: 2 and another one had it. That one may have been wiped, and been sent a snapshot of 1:5 since."""
+    bare = disk("", "0:0 1:5", 2)
+    assert "survived" not in fates(Incident({1: bare, 3: bare}, acked="2:1").judged()).values()
+
+
 def test_a_snapshot_of_a_shorter_history_may_hide_between_two_epochs() -> None:
     """3.4 sends one named below the learner's log where its committed log is empty: 1 and 2 lost 1:1-5, 3 kept the records."""
     begun = disk("3:1-2", "0:0", 3)

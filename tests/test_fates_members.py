@@ -134,3 +134,18 @@ def test_a_late_write_does_not_end_the_history_below_it(late: str) -> None:
     judged = Incident({1: whole, 2: disk(late, current=2), 3: whole}).judged()
     assert set(fates(judged).values()) == {"survived"}
     assert judged.verdict == "nothing_lost"
+
+
+def test_what_a_server_that_ran_alone_lost_to_a_truncation_is_not_forgotten() -> None:
+    """2 led epoch 2 without the writes of server 1: TRUNC to zero leaves the first record of the file (FileTxnLog.truncate)."""
+    other = disk("2:1-6", "0:0", 2)
+    judged = Incident({1: disk("0:1! / 2:1-6", "0:0", 2), 2: other, 3: other}).judged()
+    assert judged.verdict == "undecided"
+    assert fates(judged)["0:1"] == "undecided"
+    assert any("log.1 is cut right behind 0x1:" in reason for reason in judged.reasons)
+
+
+def test_the_record_at_which_a_log_is_cut_may_be_the_one_too_many() -> None:
+    """1:7 was no target if its leader had 1:6 only: what lies before the last record of a cut file was kept for sure."""
+    found = fates(Incident({1: disk("1:1-7! / 2:1-3", "0:0", 2)}, voters=1).judged())
+    assert (found["1:6"], found["1:7"]) == ("survived", "undecided")

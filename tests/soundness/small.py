@@ -147,10 +147,10 @@ def _attempt(state: State, leader: int, reached: dict[int, int], epoch: int, bou
         return
     head = state.host(leader)._replace(current=epoch)
     state = state.put(leader, head)
-    acked = [s for s, step in reached.items() if step == 3]
     for sid, step in reached.items():
         if step >= 2:
             state = state.put(sid, _synced(state.host(sid), head.history, head.memory, head.last, epoch, bounds, whole=step == 3))
+    acked = [s for s, step in reached.items() if step == 3 and state.host(s).current == epoch]  # one that cannot be cut gives up
     if not CONFIG.is_quorum([leader, *acked]):
         yield state
         return
@@ -171,7 +171,8 @@ def _joins(state: State, leader: int, sid: int, bounds: Bounds) -> Iterator[Stat
     last = done[-1] if done else make(head.epoch, 0)
     for whole in (False, True):
         joined = _synced(host, history, (*head.memory, *done), last, head.epoch, bounds, whole=whole)
-        yield state.put(sid, joined._replace(role="F", epoch=head.epoch, first=len(done)) if whole else joined)
+        served = whole and joined.current == head.epoch
+        yield state.put(sid, joined._replace(role="F", epoch=head.epoch, first=len(done)) if served else joined)
 
 
 def _synced(host: Host, history: Zxids, committed_log: Zxids, top: int, epoch: int, bounds: Bounds, *, whole: bool) -> Host:

@@ -248,16 +248,18 @@ def _message(history: History, source: str, line: int) -> str:
 def _passages(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> list[CutSource]:
     """y directly followed by (e,1) in a log, no import between: the history that e's server carried ended at y.
 
-    Weak where a snapshot that would betray an import may have been purged and no text tells how the server was synchronized.
+    Weak where a snapshot that would betray an import may have been purged and no text tells how the server was synchronized. Where the file
+    is cut right behind y, y may be the record too many that a TRUNC leaves (FileTxnLog.truncate): kept is what lies before it.
     """
     rows = chains.filter((pl.col("step") == "epoch") & epoch_of("zxid").is_in(list(epochs)))
     before = pl.col("source").shift(1).over("server", "copy") != pl.col("source")
     crossings = chains.filter(before & pl.col("previous").is_not_null() & (pl.col("step") == "epoch"))
     crossed = set(crossings.select("server", "copy", "source").iter_rows())
+    cut = _kept_below_cuts(history, chains)
     found = [
         CutSource(
             epoch(row["zxid"]),
-            row["previous"],
+            cut.get((row["server"], row["copy"], row["previous"]), row["previous"]),
             row["previous"],
             row["server"],
             not _shown(history, row),
@@ -275,6 +277,15 @@ def _passages(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> 
     return found + _unpadded_ends(history, chains, epochs) + _bases(history, chains, epochs)
 
 
+def _kept_below_cuts(history: History, chains: pl.DataFrame) -> dict[tuple[int, int, int], int | None]:
+    """(server, copy, last zxid of a file that is cut right behind it) -> the record before that one, if there is one."""
+    files = history.trace.txn_files.filter(pl.col("ending") == "unpadded").select("server", "copy", zxid="last_zxid").drop_nulls()
+    cut = chains.select("server", "copy", "zxid").join(files, on=["server", "copy"], how="semi")
+    before = cut.with_columns(below=pl.col("zxid").shift(1).over("server", "copy", order_by="zxid"))
+    rows = files.join(before, on=["server", "copy", "zxid"]).select("server", "copy", "zxid", "below").iter_rows()
+    return {(server, copy, last): below for server, copy, last, below in rows}
+
+
 def _may_hide_a_reset(history: History, passage: CutSource, all_: Sequence[CutSource], begun: set[tuple[int, int]]) -> bool:
     """May a snapshot of a shorter history have come between, with a name below ``previous``?
 
@@ -289,8 +300,8 @@ def _may_hide_a_reset(history: History, passage: CutSource, all_: Sequence[CutSo
         return False
     config = history.config_at(make(e, 0))
     read = set(history.disks.filter(pl.col("last_zxid").is_not_null() & (pl.col("copy") == 0)).get_column("server").to_list())
-    saved = set(history.trace.snapshots.filter(pl.col("zxid") == passage.low).get_column("server").to_list())
-    agreeing = {s.server for s in all_ if (s.epoch, s.low) == (e, passage.low)} | {s for s, of in begun if of == e and s in saved}
+    saved = set(history.trace.snapshots.filter(pl.col("zxid") == passage.high).get_column("server").to_list())
+    agreeing = {s.server for s in all_ if (s.epoch, s.high) == (e, passage.high)} | {s for s, of in begun if of == e and s in saved}
     others = any(of == e and other not in agreeing for other, of in begun)
     return not config.is_quorum(agreeing) and (others or not config.voters <= read)
 

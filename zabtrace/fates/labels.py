@@ -95,12 +95,14 @@ def kept_by(cuts: Mapping[int, Cut]) -> pl.Expr:
 
 
 def returned(cuts: Mapping[int, Cut]) -> pl.Expr:
-    """Out of one later established epoch, and in a still later one again: a disk that was never brought up to date led that one."""
-    out, back = pl.lit(False), pl.lit(False)
+    """Out of one later established epoch, and in a still later one again: a disk that was never brought up to date led that one.
+
+    A history that reaches into the epoch that discarded the write was built on that one, and has not got it.
+    """
+    discarded, back = discarded_by(cuts), pl.lit(False)
     for cut in cuts.values():
-        state = _in_one(cut)
-        back = back | (out & (state == IN).fill_null(False))
-        out = out | (state == OUT).fill_null(False)
+        stale = (discarded < cut.epoch) & (discarded > epoch(cut.low if cut.low is not None else 0))
+        back = back | (stale & (_in_one(cut) == IN)).fill_null(False)
     return back
 
 

@@ -253,7 +253,7 @@ def ends(read: Readings, epochs: Sequence[int], since: int | None) -> list[End]:
 
     Of epochs between two known ones nothing may be left: their writes too were discarded at the end of the first one.
     """
-    first = read.chains.filter(pl.col("step") == "first").get_column("zxid").min()
+    first = read.chains.filter((pl.col("step") == "first") & (epoch_of("zxid") > 0)).get_column("zxid").min()
     found = [end_of(read, f, e) for f, e in pairwise(epochs) if since is None or e - 1 >= epoch(since)]
     if epochs and (unproved := _unproved(read, epochs[-1])) is not None:
         found.append(end_of(read, epochs[-1], unproved))

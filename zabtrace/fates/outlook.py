@@ -90,7 +90,7 @@ def _outlook(history: History, newest: pl.DataFrame, config: Config) -> Outlook:
         min(bounds, default=None),
         max(bounds, default=None),
         _never_above(history, config, disks),
-        _holds_up_to(history, config, disks, {*history.trace.unordered, *logless}),
+        _holds_up_to(history, config, disks, {*history.trace.unordered, *(logless & with_text)}),
         _doubted_above(history, config, disks, without_disk),
     )
 
@@ -117,7 +117,8 @@ def _holds_up_to(history: History, config: Config, disks: pl.DataFrame, open_end
 
     A committed write above it was on disks that are gone: what becomes of it depends on who starts. A disk without a snapshot still tells
     that it holds nothing of an epoch that it has not accepted: acceptedEpoch is written before anything of the epoch is
-    (Learner.registerWithLeader, syncWithLeader).
+    (Learner.registerWithLeader, syncWithLeader). One without log files has them elsewhere (``open_ended``) where its server's text vouches
+    that it was not wiped; else it may have been, and been sent a snapshot since.
     """
     newest = history.epochs.filter(pl.col("status") == "established").get_column("epoch").max()
     ends = {

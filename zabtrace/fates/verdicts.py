@@ -81,6 +81,7 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
                 )
             )
     yield from _standalone(case, judged, since)
+    yield from _standalone_cut(case, since)
     yield from _numbered_twice(case)
     yield from _bare(case)
 
@@ -140,6 +141,17 @@ def _standalone(case: Case, judged: pl.DataFrame, since: int | None) -> Iterator
             f"Server {server} ran alone and held writes up to {text(last)} ({source}), of which no record was read: "
             f"nothing shows that epoch {case.epochs[0]} kept them."
         )
+
+
+def _standalone_cut(case: Case, since: int | None) -> Iterator[str]:
+    """A log of epoch 0 that is cut: every write of a server that ran alone was committed, and what stood there may be in no other file."""
+    ends = case.history.trace.txn_files.filter(
+        (pl.col("copy") == 0) & (pl.col("ending") == "unpadded") & (epoch_of("last_zxid") == 0) & (pl.col("last_zxid") >= (since or 0))
+    ).select("server", "source", "last_zxid")
+    earlier = case.chains.filter((pl.col("copy") > 0) & (epoch_of("zxid") == 0)).select("server", "zxid")
+    seen = ends.join_where(earlier, pl.col("server") == pl.col("server_right"), pl.col("zxid") > pl.col("last_zxid"))
+    for server, source, last in ends.join(seen, on="source", how="anti").iter_rows():
+        yield f"Server {server} ran alone, and {source} is cut right behind {text(last)}: what it had written above that is in no file."
 
 
 def _numbered_twice(case: Case) -> Iterator[str]:
