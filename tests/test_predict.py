@@ -185,3 +185,31 @@ def test_a_disk_that_was_sent_a_snapshot_lacks_what_its_epoch_discarded() -> Non
     starts = {start.servers: start.discarded for start in prediction.starts}
     assert starts == {(1, 2): (), (1, 3): tail, (2, 3): tail, (1, 2, 3): tail}
     assert {choice.server: choice.would_lose for choice in prediction.choices if choice.server != 3} == {1: tail, 2: tail}
+
+
+# ---------------------------------------------------------------- what is left open until it happens
+@pytest.mark.parametrize("version", ["3.4.14", "3.8.0"])
+def test_who_comes_behind_the_quorum_of_a_leader_with_an_empty_log_gets_a_snapshot(tmp_path: Path, version: str) -> None:
+    """Servers 1 and 2 end at their newest snapshot: nothing is replayed, and from its quorum on 2 stands at counter 0 of epoch 3.
+
+    So it was in a real ensemble of 3.8.0: 3 came in time and was cut, 1 came later and got a snapshot.
+    """
+    data = {"snapshot.0": TREE, f"snapshot.{OLD[-1]:x}": BASE}
+    disk(tmp_path, 1, one_log(OLD), data)
+    disk(tmp_path, 2, one_log(OLD), data)
+    disk(tmp_path, 3, one_log([*OLD, *TAIL]), epochs=(1, 1))
+    prediction = of(tmp_path, version)
+    first = learner(prediction, 1)
+    assert (first.mode, first.after_quorum and first.after_quorum.mode) == ("DIFF", "SNAP")
+    assert "when it comes, it gets a SNAP" in first.why
+    pair = next(start for start in prediction.starts if start.servers == (1, 2))
+    assert [one.after_quorum for one in pair.learners] == [None]  # without it there is no quorum
+
+
+def test_a_disk_that_brings_back_what_an_epoch_went_on_without_says_so(tmp_path: Path) -> None:
+    """3 alone logged the tail, and epoch 2 began without it: whoever rebuilds from 3 has it again."""
+    prediction = of(rejoining(tmp_path, TAIL, later=False))
+    back = {choice.server: choice.brings_back for choice in prediction.choices}
+    assert back == {1: (), 2: (), 3: tuple(TAIL)}
+    told = {choice.server: "bring back 2 writes that a later epoch went on without" in choice.why for choice in prediction.choices}
+    assert told == {1: False, 2: False, 3: True}

@@ -158,7 +158,8 @@ def test_syncs_come_by_epoch_and_draw_what_was_discarded_together(history):
 def test_prediction(history):
     document = documents.predict(incident.prediction(), wording.Names.of(history.trace.servers))
     assert document["starts"][0]["discarded"] == document["starts"][0]["truncated"] == ["0x100000007", "0x100000008"]
-    learner = {"server": 3, "mode": "TRUNC", "truncated_to": "0x100000006", "why": "its log is longer", "after_restart": None}
+    learner = {"server": 3, "mode": "TRUNC", "truncated_to": "0x100000006", "why": "its log is longer"}
+    learner |= {"after_restart": None, "after_quorum": None}
     assert document["starts"][0]["learners"] == [learner]
     best = {"server": 2, "why": "it has everything", "would_lose": ["0x100000007"], "committed": []}
     assert document["best_to_rebuild_from"] == best == document["choices"][0]

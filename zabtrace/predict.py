@@ -23,13 +23,17 @@ from zabtrace.protocol.vote import FIELD_WORDS, Vote, decided_by
 from zabtrace.replay.disks import chains
 from zabtrace.replay.history import History
 from zabtrace.replay.learned import learned
-from zabtrace.zxid import epoch_of, text
+from zabtrace.zxid import epoch_of, make, text
 
 MOST_VOTERS = 7
 """With more voters only the start of all of them is predicted, and what --start names."""
 
 OLDEST = "3.4.14"
 """A release of the oldest line, whose table of synchronizations is another one."""
+
+
+DISCARDED = ("pending", "shadowed", "truncated")
+"""Fates of writes that a later epoch went on without, other than what was lost."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Learner:
     why: str
     after_restart: Sync | None = None
     """What is sent where the leader is restarted first; None where that makes no difference."""
+    after_quorum: Sync | None = None
+    """What is sent where it comes when the others have established the new epoch; None where that makes no difference."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,8 @@ class Rebuild:
     would_lose: tuple[int, ...] = ()
     committed: tuple[int, ...] = ()
     """Those of them that are known to be committed."""
+    brings_back: tuple[int, ...] = ()
+    """What lies live on it though a later epoch went on without it, and that is not known to be committed."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +123,9 @@ def predict(history: History, start: tuple[int, ...] | None = None, version: str
         return Prediction()
     known = judge(history).writes
     committed = frozenset(known.filter(pl.col("committed") == "yes").get_column("zxid").to_list())
+    dead = frozenset(known.filter(pl.col("fate").is_in(DISCARDED)).get_column("zxid").to_list()) - committed
     sets = [start] if start else _sets(sorted(disks), config)
-    return Prediction(tuple(_start(servers, disks, config, committed) for servers in sets), _choices(disks, config, committed))
+    return Prediction(tuple(_start(servers, disks, config, committed) for servers in sets), _choices(disks, config, committed, dead))
 
 
 def _sets(servers: Sequence[int], config: Config) -> list[tuple[int, ...]]:
@@ -198,7 +207,9 @@ def _start(servers: Sequence[int], disks: Mapping[int, _Disk], config: Config, c
         return Start(tuple(servers), None, "They are no quorum of the voters" + (f"; no disk of {absent} was read." if absent else "."))
     leader = max(eligible, key=lambda d: d.vote)
     settled = config.is_quorum(d.server for d in present if d.vote.peer_epoch == leader.vote.peer_epoch)
-    learners = tuple(_learner(d, leader, settled) for d in present if d.server != leader.server)
+    others = [d for d in present if d.server != leader.server]
+    last = {d.server for d in others if config.is_quorum(other.server for other in present if other is not d)}
+    learners = tuple(_learner(d, leader, settled, d.server in last) for d in others)
     gone = {learner.server: disks[learner.server].live & leader.lacks for learner in learners}
     cut = sorted({z for learner in learners if "TRUNC" in learner.mode for z in gone[learner.server]})
     hidden = sorted({z for learner in learners if "TRUNC" not in learner.mode for z in gone[learner.server]})
@@ -226,45 +237,61 @@ def _why(leader: _Disk, eligible: Sequence[_Disk]) -> str:
     )
 
 
-def _learner(disk: _Disk, leader: _Disk, settled: bool) -> Learner:
-    """How this server is brought up to date; ``settled``: a quorum is in the leader's epoch, which may be running."""
-    restarted, running = _sync(disk, leader, leader.replayed), _sync(disk, leader, leader.memory)
+def _learner(disk: _Disk, leader: _Disk, settled: bool, last: bool) -> Learner:
+    """How this server is brought up to date.
+
+    ``settled``: a quorum is in the leader's epoch, which may be running; ``last``: the others are a quorum without it, so that it may come
+    when they have established the new epoch.
+    """
+    restarted, running = _sync(disk, leader, leader.replayed), _sync(disk, leader, leader.memory, epoch=leader.vote.peer_epoch)
+    behind = _sync(disk, leader, leader.replayed, epoch=leader.vote.peer_epoch + 1)
     ends = f"Server {disk.server} ends at {text(disk.vote.zxid)}"
     older = _in_3_4(disk, leader, running) if leader.version is None else ""
-    alike = (running.mode, running.truncated_to) == (restarted.mode, restarted.truncated_to)
-    if alike or not settled or disk.vote.peer_epoch >= leader.vote.peer_epoch:
-        return Learner(disk.server, restarted.mode, restarted.truncated_to, f"{ends}: {restarted.why}.{older}")
+    late = behind if last and _differ(behind, restarted) else None
+    later = "" if late is None else f" Where the others have established the new epoch when it comes, it gets a {late.mode}: {late.why}."
+    if not settled or disk.vote.peer_epoch >= leader.vote.peer_epoch or not _differ(running, restarted):
+        return Learner(disk.server, restarted.mode, restarted.truncated_to, f"{ends}: {restarted.why}.{later}{older}", after_quorum=late)
     why = (
         f"{ends}: {running.why}, as long as a leader of epoch {leader.vote.peer_epoch} runs and keeps it in memory; where all are "
-        f"restarted it gets a {restarted.mode}: {restarted.why}.{older}"
+        f"restarted it gets a {restarted.mode}: {restarted.why}.{later}{older}"
     )
-    return Learner(disk.server, running.mode, running.truncated_to, why, restarted)
+    return Learner(disk.server, running.mode, running.truncated_to, why, restarted, late)
+
+
+def _differ(one: Sync, other: Sync) -> bool:
+    return (one.mode, one.truncated_to) != (other.mode, other.truncated_to)
 
 
 def _in_3_4(disk: _Disk, leader: _Disk, newer: Sync) -> str:
     """What the oldest table gives, where nothing tells the release and it differs."""
-    old = _sync(disk, leader, leader.memory, OLDEST)
-    alike = (old.mode, old.truncated_to) == (newer.mode, newer.truncated_to)
-    return "" if alike else f" No log tells the release: a running 3.4 leader would send {old.mode}; --zookeeper-version settles it."
+    old = _sync(disk, leader, leader.memory, OLDEST, leader.vote.peer_epoch)
+    told = f" No log tells the release: a running 3.4 leader would send {old.mode}; --zookeeper-version settles it."
+    return told if _differ(old, newer) else ""
 
 
-def _sync(disk: _Disk, leader: _Disk, log: Sequence[int], version: str | None = None) -> Sync:
-    """The table of synchronizations, for a leader whose committed log holds ``log``."""
+def _sync(disk: _Disk, leader: _Disk, log: Sequence[int], version: str | None = None, epoch: int = 0) -> Sync:
+    """The table of synchronizations, for a leader whose committed log holds ``log``; ``epoch``: the one that it has established already.
+
+    From its quorum on a leader's last processed zxid is counter 0 of its epoch, or what it has written in it (Leader.startZkServer).
+    """
     reaches = leader.disk_log_from is not None and leader.disk_log_from <= disk.vote.zxid
-    return decide(Position(disk.vote.zxid, leader.vote.zxid, sorted(log), reaches, leader.logged), version or leader.version)
+    last = max(leader.vote.zxid, make(epoch, 0))
+    return decide(Position(disk.vote.zxid, last, sorted(log), reaches, leader.logged), version or leader.version)
 
 
-def _choices(disks: Mapping[int, _Disk], config: Config, committed: frozenset[int]) -> tuple[Rebuild, ...]:
+def _choices(disks: Mapping[int, _Disk], config: Config, committed: frozenset[int], dead: frozenset[int]) -> tuple[Rebuild, ...]:
     """The voters' disks: by the number of committed writes they lack, then of all writes, then the one that would win."""
     every = frozenset().union(*(d.live for d in disks.values()))
     voters = [d for d in disks.values() if d.server in config.voters] or list(disks.values())
     ranked = sorted(voters, key=lambda d: (len(d.lacks & every & committed), len(d.lacks & every), -d.vote.peer_epoch, -d.vote.zxid))
-    return tuple(_rebuild(disk, every, committed, disk is ranked[0]) for disk in ranked)
+    return tuple(_rebuild(disk, every, committed, dead, disk is ranked[0]) for disk in ranked)
 
 
-def _rebuild(disk: _Disk, every: frozenset[int], committed: frozenset[int], best: bool) -> Rebuild:
-    lost = tuple(sorted(disk.lacks & every))
+def _rebuild(disk: _Disk, every: frozenset[int], committed: frozenset[int], dead: frozenset[int], best: bool) -> Rebuild:
+    lost, back = tuple(sorted(disk.lacks & every)), tuple(sorted(disk.live & dead))
     gone = tuple(z for z in lost if z in committed)
     head = "No disk lacks fewer committed writes; its" if best else f"It lacks {len(lost)} writes, {len(gone)} of them committed; its"
     why = f"{head} history ends at {text(disk.vote.zxid)} in epoch {disk.vote.peer_epoch}."
-    return Rebuild(disk.server, why, lost, gone)
+    if back:
+        why += f" It would bring back {len(back)} writes that a later epoch went on without, and that may never have been committed."
+    return Rebuild(disk.server, why, lost, gone, back)

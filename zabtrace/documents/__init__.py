@@ -19,7 +19,8 @@ from zabtrace.evidence.trace import Trace
 
 if TYPE_CHECKING:  # long listings need none of these
     from zabtrace.fates.judgement import Judgement
-    from zabtrace.predict import Learner, Prediction, Start
+    from zabtrace.predict import Prediction, Start
+    from zabtrace.protocol.sync import Sync
     from zabtrace.replay.history import History
 
 FORMAT = 1
@@ -187,9 +188,10 @@ def sync(row: Document) -> Document:
 def predict(prediction: Prediction, names: wording.Names) -> Document:
     """What the next start would do, and which disk is the best to rebuild from."""
     choices = [
-        {"server": names.name(one.server), "why": one.why, "would_lose": _zxids(one.would_lose), "committed": _zxids(one.committed)}
+        {"server": names.name(one.server), "why": one.why, "would_lose": _zxids(one.would_lose), "committed": _zxids(one.committed),
+         "brings_back": _zxids(one.brings_back)}
         for one in prediction.choices
-    ]
+    ]  # fmt: skip
     best = choices[0] if choices else None
     starts = [_start(start, names) for start in prediction.starts]
     return {"format": FORMAT, "starts": starts, "best_to_rebuild_from": best, "choices": choices}
@@ -202,7 +204,7 @@ def _zxids(numbers: Iterable[int]) -> list[str]:
 def _start(start: Start, names: wording.Names) -> Document:
     learners = [
         {"server": names.name(one.server), "mode": one.mode, "truncated_to": _zxid(one.truncated_to), "why": one.why,
-         "after_restart": _after_restart(one)}
+         "after_restart": _sent(one.after_restart), "after_quorum": _sent(one.after_quorum)}
         for one in start.learners
     ]  # fmt: skip
     return {
@@ -214,9 +216,8 @@ def _start(start: Start, names: wording.Names) -> Document:
     }
 
 
-def _after_restart(one: Learner) -> Document | None:
-    """What a learner is sent where the leader is restarted first; None where that makes no difference."""
-    sync = one.after_restart
+def _sent(sync: Sync | None) -> Document | None:
+    """What a learner is sent in another case; None where that makes no difference."""
     return None if sync is None else {"mode": sync.mode, "truncated_to": _zxid(sync.truncated_to)}
 
 
