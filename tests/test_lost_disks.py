@@ -105,3 +105,31 @@ def test_an_epoch_without_writes_is_judged_by_the_votes_behind_it(tmp_path: Path
         for name in ("currentEpoch", "acceptedEpoch"):
             (data / name).write_text("2")
     assert judge(replay(gather([str(tmp_path)]))).verdict == verdict
+
+
+@pytest.mark.parametrize(("wiped", "verdict"), [(2, "nothing_lost"), (3, "undecided")])
+def test_a_disk_that_was_lost_before_an_epoch_tells_all_of_that_epoch(tmp_path: Path, wiped: int, verdict: str) -> None:
+    """Servers 1, 2 and 3 of five are what it takes to judge the end of epoch 2: 1 is wiped before it, or before epoch 3."""
+    logs = [Log(sid) for sid in (1, 2, 3)]
+    for epoch in (1, 2, 3):
+        ms, end = 5000 * epoch, ((epoch - 1) << 32) + 4 if epoch > 1 else 0
+        for log in logs:
+            own = (0, 0) if log.sid == 1 and epoch == wiped else (epoch - 1, end)
+            log.starts(ms)
+            log.looks(ms + 10, own[1])
+            log.hears(ms + 20, log.sid, log.sid, 1, *own)
+            for sid in (1, 2, 3):
+                log.hears(ms + 30, sid, 3, 1, epoch - 1, end)
+        for log in logs[:2]:
+            log.follows(ms + 300, 3, end)
+        logs[2].leads(ms + 300, epoch, [1, 2], end, end)
+    others = "server.4=127.0.0.4:2888:3888\nserver.5=127.0.0.5:2888:3888\n"
+    saved(tmp_path, logs, CONFIG + others)
+    for log in logs:
+        data = tmp_path / f"server-{log.sid}" / "data" / "version-2"
+        data.mkdir(parents=True)
+        (data / "snapshot.0").write_bytes(TREE)
+        (data / "log.100000001").write_bytes(records((e << 32) + n for e in (1, 2, 3) for n in range(1, 5)))
+        for name in ("currentEpoch", "acceptedEpoch"):
+            (data / name).write_text("3")
+    assert judge(replay(gather([str(tmp_path)])), (2 << 32) + 1).verdict == verdict

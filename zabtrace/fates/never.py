@@ -63,33 +63,46 @@ class Readings:
         return self.history.trace.events(*NOTIFICATIONS).filter(own & pl.col("peer_epoch").is_not_null())
 
     @cached_property
-    def regressed(self) -> frozenset[int]:
-        """Servers whose vote once fell behind their own earlier words: their disks were wiped, or put back to an older state."""
-        places = self.history.trace.events("fle_new_election", "snapshot_start", "learner_trunc", "learner_snap")
-        fallen = {key[0] for key, rows in places.partition_by("server", as_dict=True).items() if _falls(rows)}
+    def served(self) -> pl.DataFrame:
+        """server, at, lived: where each server began to serve in which epoch."""
         order = self.history.trace.lines.select("source", "order").unique(subset=["source"])
-        served = placed(self.history.roles.drop_nulls("epoch").join(order, on="source", how="left")).select("server", "at", lived="epoch")
-        lived = pl.col("lived").cum_max().over("server")
-        voted = within(placed(self.own_votes.drop("role", "epoch")), served.with_columns(lived), "lived")
+        roles = self.history.roles.drop_nulls("epoch").join(order, on="source", how="left")
+        return placed(roles).select("server", "at", "served", lived="epoch")
+
+    @cached_property
+    def fallen(self) -> Mapping[int, int]:
+        """Server -> the last place in its logs where its vote fell behind its own earlier words: a wiped disk, or one put back."""
+        places = placed(self.history.trace.events("fle_new_election", "snapshot_start", "learner_trunc", "learner_snap"))
+        votes = {key[0]: _falls(rows) for key, rows in places.partition_by("server", as_dict=True).items()}
+        lived = self.served.select("server", "at", pl.col("lived").cum_max().over("server"))
+        voted = within(placed(self.own_votes.drop("role", "epoch")), lived, "lived")
         # currentEpoch is written before the server serves in an epoch, and never falls (Learner.syncWithLeader)
         behind = voted.filter((pl.col("peer_epoch").diff().over("server") < 0) | (pl.col("peer_epoch") < pl.col("lived")))
-        return frozenset(fallen | set(behind.get_column("server").to_list()))
+        epochs = dict(behind.group_by("server").agg(pl.col("at").max()).iter_rows())
+        found = {server: max(votes.get(server) or -1, epochs.get(server, -1)) for server in votes.keys() | epochs.keys()}
+        return {server: at for server, at in found.items() if at >= 0}
+
+    def whole(self, server: int, f: int) -> bool:
+        """Has its disk kept all that it had of ``f``, as far as its votes tell? So it has where it served in ``f`` only after they fell."""
+        last = self.fallen.get(server)
+        own = (pl.col("server") == server) & (pl.col("lived") == f) & pl.col("served").is_not_null()
+        return last is None or self.served.filter(own & (pl.col("at") > last)).height > 0
 
 
-def _falls(rows: pl.DataFrame) -> bool:
-    """Does a vote lie behind an earlier position, without a TRUNC or SNAP between?
+def _falls(rows: pl.DataFrame) -> int | None:
+    """The last vote (its ``at``) that lies behind an earlier position, without a TRUNC or SNAP between.
 
     epoch<<32 is a leader's position in memory only: after a restart it votes with its last record (ZKDatabase.loadDataBase).
     """
-    top = -1
-    for kind, zxid in rows.select("kind", "zxid").iter_rows():
+    top, found = -1, None
+    for kind, zxid, at in rows.select("kind", "zxid", "at").iter_rows():
         if zxid is None or kind in ("learner_trunc", "learner_snap"):
             top = -1
         elif kind == "fle_new_election" and zxid < top:
-            return True
+            top, found = zxid, at
         elif counter(zxid):
             top = max(top, zxid)
-    return False
+    return found
 
 
 def end_of(read: Readings, f: int, successor: int) -> End:
@@ -136,7 +149,7 @@ def _told(history: History, server: int, f: int) -> bool:
 
 def _top(read: Readings, server: int, f: int, successor: int) -> int | None:
     """Last zxid that the server held when it left ``f``, or None where it was not read across that end."""
-    if server in read.regressed:
+    if not read.whole(server, f):
         return None
     own = read.of.get(server, read.chains.clear())
     seen = _named_in(read, own, server, f)
