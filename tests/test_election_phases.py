@@ -39,7 +39,7 @@ def test_every_notification_of_a_round_is_told() -> None:
         (1, "LOOKING", 2, 1, "its first vote"),
         (2, "FOLLOWING", 1, 3, "says that 3 leads"),
         (2, "LOOKING", 2, 2, "taken over: better by server id"),
-        (1, "LOOKING", 2, 2, "changed its vote to 2 by server id; a quorum agrees"),
+        (1, "LOOKING", 2, 2, "changed its vote to 2 by server id; a quorum agrees on 2"),
     ]
     assert account.steps[3].forced_by == (account.steps[2].source, account.steps[2].line)
     assert account.quorum_line == (account.steps[3].source, account.steps[3].line)
@@ -169,3 +169,10 @@ def test_a_leader_that_stepped_down(tmp_path: Path, silent: bool, begins: str) -
     """syncLimit is 4 ticks of 1000 ms; the quorum stands again at 9.920 s."""
     (outage,) = of_three(tmp_path, silent=silent).unavailable
     assert (wording.moment(outage.start), wording.moment(outage.end), outage.clock) == (begins, "2026-11-21T00:00:09.920Z", 3)
+
+
+def test_where_the_time_went_when_a_reconfiguration_named_the_leader() -> None:
+    """Server 2: LEADING 54,681, its first learner compared 116 ms later, its quorum 7 ms behind that; nobody was looking."""
+    (handed,) = [one for one in found(ROOT / "data" / "replay" / "handover-3.9.3").phases.values() if one.clock == 2]
+    assert (handed.ms["election"], handed.ms["discovery"], handed.ms["synchronization"]) == (None, 116, 7)
+    assert handed.why == "no leader was elected: a reconfiguration named it"

@@ -60,13 +60,13 @@ def test_the_textbook_election_step_by_step(tmp_path: Path) -> None:
         (4, 4, "counted, not taken: worse by zxid"),
         (2, 2, "taken over: better by server id"),
         (1, 2, "changed its vote to 2 by server id"),
-        (4, 2, "counted: it agrees; a quorum agrees"),
+        (4, 2, "counted: it agrees; a quorum agrees on 2"),
     ]
     four = account_of(history, 4)
     assert [s.did for s in four.steps if s.sender != 4] == [
         "taken over: better by zxid",
         "taken over: better by server id",
-        "counted: it agrees; a quorum agrees",
+        "counted: it agrees; a quorum agrees on 2",
     ]
     changes = [s for s in four.steps if s.sender == 4][1:]
     lines = {(s.source, s.line): (s.sender, s.voted_for) for s in four.steps}

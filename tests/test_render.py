@@ -161,7 +161,7 @@ def test_prediction(history):
     learner = {"server": 3, "mode": "TRUNC", "truncated_to": "0x100000006", "why": "its log is longer"}
     learner |= {"after_restart": None, "after_quorum": None}
     assert document["starts"][0]["learners"] == [learner]
-    best = {"server": 2, "why": "it has everything", "would_lose": ["0x100000007"], "committed": []}
+    best = {"server": 2, "why": "it has everything", "would_lose": ["0x100000007"], "committed": [], "brings_back": []}
     assert document["best_to_rebuild_from"] == best == document["choices"][0]
 
 

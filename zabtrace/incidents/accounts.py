@@ -215,7 +215,7 @@ def _told(scene: Scene, told: tuple[driving.Step, Ballot | None], own: int) -> S
     step, cast = told
     notice, noticed = step.notice, scene.noticed
     did = _own(step, cast) if notice.sender == own and notice.state == LOOKING else _others(step)
-    did += "; a quorum agrees" if "quorum" in step.rules else ""
+    did += f"; a quorum agrees on {step.proposal.sid}" if "quorum" in step.rules else ""
     forced = _place(scene, step.forced_by) if step.forced_by is not None and cast is not None and cast != notice.ballot else None
     return Step(
         noticed.times[notice.row], notice.sender, notice.state, notice.ballot.round, notice.ballot.leader, did,

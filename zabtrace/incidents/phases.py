@@ -53,13 +53,14 @@ def phases(scene: Scene, clocks: pl.DataFrame) -> dict[int, Phases]:
     return found
 
 
+HANDED_OVER = "no leader was elected: a reconfiguration named it"
 _MARKS = ("sync_decision", "follower_info")
 
 
 def _leading(election: Election) -> Interval | None:
     """The new leader's interval, where it got its quorum."""
     term = election.term
-    interval = term.interval if term is not None and election.kind == "vote" else None
+    interval = term.interval if term is not None and election.kind in ("vote", "handover") else None
     return interval if interval is not None and interval.served is not None and interval.role == "LEADING" else None
 
 
@@ -83,7 +84,7 @@ def _phases(
     begun = looking[0].start if looking else None
     compared = next((time for kind in _MARKS if (time := told.get((leading.index, kind))) is not None), None)
     write = first.get(leading.epoch) if leading.epoch is not None else None
-    detection, why = _detection(scene, notice, clocks)
+    detection, why = _detection(scene, notice, clocks) if looking else (None, HANDED_OVER)
     values = (
         detection, _between(noticed, begun), _between(begun, leading.start), _between(leading.start, compared),
         _between(compared, leading.served), _between(leading.served, write),
