@@ -109,3 +109,18 @@ def test_a_tally_needs_more_than_half_of_all_voters(tmp_path: Path, votes: int, 
     log.say(2101, "QuorumPeer", "LEADING")
     folder = saved(tmp_path, [log, Log(2), Log(3)])
     assert incidents(replay(gather([str(folder)]))).findings["what"].to_list() == found
+
+
+@pytest.mark.parametrize("kept", range(6))
+def test_a_log_that_begins_among_its_votes_is_no_reason_to_doubt_its_server(tmp_path: Path, kept: int) -> None:
+    """What arrives between a process's start and its LOOKING line counts in its election; of these lines the first are cut away."""
+    one = Log(1)
+    one.starts(0)
+    for sid, leader in ((2, 2), (3, 3), (2, 3)):
+        one.hears(900 + sid, sid, leader, 1, 0, 0)
+    one.looks(1000, 0)
+    for leader in (1, 2, 3):
+        one.hears(1001 + leader, 1, leader, 1, 0, 0)
+    one.follows(1300, 3, 0)
+    one.lines = one.lines[kept:]
+    assert incidents(replay(gather([str(saved(tmp_path, [one, Log(2), Log(3)]) / "server-1")]))).findings.rows() == []

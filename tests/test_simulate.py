@@ -256,6 +256,13 @@ def test_a_mutation_is_caught_by_its_check_alone(tmp_path: Path, name: str, seed
     assert alarms(tmp_path / "left")[1] == CAUGHT[name] | bugs
 
 
+def test_a_vote_that_is_passed_over_was_heard_by_a_server_that_voted(tmp_path: Path) -> None:
+    """A server votes for itself for 100 s, then joins a leader: who joins looks at no votes, and passes none over."""
+    ensemble, asked = played(random_scenario(8004), 8004)
+    evidence.write(mutations.left(mutations.named(["a better vote"]), ensemble, asked.unknown, 8004), tmp_path / "left")
+    assert alarms(tmp_path / "left")[1] == CAUGHT["a better vote"]
+
+
 def test_a_mutation_without_a_place_is_refused() -> None:
     ensemble, _ = played("servers 1 2 3\nstart all", 0)
     with pytest.raises(UsageError, match="it needs"):

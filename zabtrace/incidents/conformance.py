@@ -78,9 +78,18 @@ def _fall(scene: Scene, first: Ballot, before: Ballot, after: Ballot) -> str | N
     return "the second loses against " + ("the first" if base is before else "its own first vote") + " (epoch, then zxid, then server id)"
 
 
+def _heard_whole(interval: Interval) -> bool:
+    """Is in the logs what it heard up to its LOOKING line? A process hears from its start on, and is LOOKING before it prints it.
+
+    Where a log begins in between, that is not known; what a server hears while it follows or leads it does not count later.
+    """
+    before = interval.before
+    return before is not None and (before.before is not None or before.role not in ("UNKNOWN", "LOOKING"))
+
+
 def votes_are_heard(scene: Scene, interval: Interval, seen: Sequence[Notice]) -> Iterator[Finding]:
     """A server votes for another only after a notification proposed that vote (lookForLeader adopts, it never invents)."""
-    if interval.before is None:
+    if not _heard_whole(interval):
         return
     heard: set[tuple[int, int, int | None]] = set()
     for notice in seen:
@@ -103,7 +112,7 @@ def _candidate(interval: Interval) -> int | None:
 def decisions_have_quorums(scene: Scene, interval: Interval, seen: Sequence[Notice]) -> Iterator[Finding]:
     """A server decides when a quorum of the voters names its candidate: by votes of its round, or as the leader they follow already."""
     candidate = _candidate(interval)
-    if candidate is None or not scene.configs or scene.oracle or interval.before is None:
+    if candidate is None or not scene.configs or scene.oracle or not _heard_whole(interval):
         return
     named = {n.sender for n in seen if n.ballot.leader == candidate}
     if not _quorum(scene, named):
@@ -175,7 +184,7 @@ def model(scene: Scene, interval: Interval, seen: Sequence[Notice]) -> Iterator[
     Asked where the beginning of the interval is in the logs and the voters are known; it must fail for every configuration and release
     that the server may have gone by.
     """
-    if interval.before is None or not scene.configs or scene.oracle:
+    if not _heard_whole(interval) or not scene.configs or scene.oracle:
         return
     first: Driven | None = None
     candidate = _candidate(interval)

@@ -34,7 +34,7 @@ class Look:
 
 
 def _looks(ensemble: Ensemble) -> Iterator[Look]:
-    """Those that ended in leading, and those of voters that followed."""
+    """Those that ended in leading, and those of voters that followed whom they voted for: others joined a leader."""
     for sid, lines in ensemble.lines.items():
         begin = None
         for place, said in enumerate(lines):
@@ -42,8 +42,9 @@ def _looks(ensemble: Ensemble) -> Iterator[Look]:
                 begin = place if said.phrase == "looking" else None
             elif said.phrase in ROLES and begin is not None:
                 votes = _own(lines[begin:place], sid)
-                if votes and said.phrase != "observing":
-                    yield Look(sid, begin, place, sid if said.phrase == "leading" else int(str(votes[-1].values["leader"])))
+                leader = int(str(votes[-1].values["leader"])) if votes else None
+                if leader is not None and said.phrase != "observing" and (leader == sid) == (said.phrase == "leading"):
+                    yield Look(sid, begin, place, leader)
                 begin = None
 
 
