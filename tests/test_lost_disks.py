@@ -133,3 +133,30 @@ def test_a_disk_that_was_lost_before_an_epoch_tells_all_of_that_epoch(tmp_path: 
         for name in ("currentEpoch", "acceptedEpoch"):
             (data / name).write_text("3")
     assert judge(replay(gather([str(tmp_path)])), (2 << 32) + 1).verdict == verdict
+
+
+def test_an_epoch_with_two_leaders_is_no_good_news(tmp_path: Path) -> None:
+    """Server 1 followed 2, of which nothing was collected, in epoch 1; 4 took its place, and 3, wiped, helped it to another epoch 1."""
+    logs = {sid: Log(sid) for sid in (1, 3, 4)}
+    logs[1].starts(0)
+    logs[1].looks(10, 0)
+    logs[1].hears_all(20, (1, 2), 2, 0, 0)
+    logs[1].follows(300, 2, 0)
+    logs[1].say(400, "o.a.z.s.p.FileTxnLog", "Creating new log file: log.100000001", "SyncThread:1")
+    for sid in (3, 4):
+        logs[sid].starts(5000)
+        logs[sid].looks(5010, 0)
+        logs[sid].hears_all(5020, (3, 4), 4, 0, 0)
+    logs[3].follows(5300, 4, 0)
+    logs[4].leads(5300, 1, [3], 0, 0)
+    saved(tmp_path, logs.values())
+    for sid in logs:
+        data = tmp_path / f"server-{sid}" / "data" / "version-2"
+        data.mkdir(parents=True)
+        (data / "snapshot.0").write_bytes(TREE)
+        for name in ("currentEpoch", "acceptedEpoch"):
+            (data / name).write_text("1")
+    (tmp_path / "server-1" / "data" / "version-2" / "log.100000001").write_bytes(records(0x100000000 + n for n in range(1, 4)))
+    found = judge(replay(gather([str(tmp_path)])))
+    assert found.verdict == "undecided"
+    assert any("Epoch 1 had more than one leader (servers 2, 4)" in reason for reason in found.reasons)

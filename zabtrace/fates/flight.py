@@ -10,6 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from zabtrace.fates.case import Case
+from zabtrace.replay.numbering import led_twice
 from zabtrace.zxid import epoch, make
 
 SERVING = ("LEADING", "FOLLOWING")
@@ -19,7 +20,9 @@ def tail_above(case: Case) -> int | None:
     """The zxid above which an undecided write was in flight; None where none was."""
     if not case.epochs:
         return None
-    newest = case.epochs[-1]
+    newest, terms = case.epochs[-1], case.history.terms
+    if terms is not None and newest in led_twice(terms):
+        return None
     config = case.history.config_at()
     serving, leads = _in_service(case, newest)
     disks = case.history.disks.join(case.newest, on=["server", "copy"], how="semi").filter(pl.col("server").is_in(sorted(config.voters)))

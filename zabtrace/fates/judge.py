@@ -14,7 +14,7 @@ from zabtrace.fates.judgement import Judgement
 from zabtrace.fates.never import end_of, first_tops
 from zabtrace.fates.twins import one_per_payload
 from zabtrace.replay.history import History
-from zabtrace.replay.numbering import at_least, not_rising
+from zabtrace.replay.numbering import at_least, led_twice, not_rising
 from zabtrace.zxid import epoch_of
 
 
@@ -129,6 +129,7 @@ def _renumbered(case: Case, rows: pl.DataFrame) -> list[int]:
     terms = case.history.terms
     pairs = [] if terms is None else [(terms.of[old.index], terms.of[new.index].epoch) for old, new in not_rising(terms)]
     back = {e for before, again in pairs if again is not None for e in case.epochs if again <= e <= at_least(before)}
+    back |= set() if terms is None else led_twice(terms).keys()
     return sorted(doubled | back | set(opened.filter(pl.col("server") > 1).get_column("epoch").to_list()))
 
 

@@ -63,6 +63,16 @@ def not_rising(result: Terms) -> Iterator[tuple[Interval, Interval]]:
         last[interval.server] = interval
 
 
+def led_twice(result: Terms) -> dict[int, list[int]]:
+    """Epochs in which servers served under two leaders, and these: a quorum had lost its acceptedEpoch, as for ``not_rising``."""
+    leaders: dict[int, set[int]] = defaultdict(set)
+    for term in result.all:
+        served = any(i is not None and i.served_at is not None for i in (term.interval, *term.learners))
+        if term.epoch is not None and served and term.leader >= 0:  # a server without a sid may be one that others name
+            leaders[term.epoch].add(term.leader)
+    return {epoch: sorted(found) for epoch, found in sorted(leaders.items()) if len(found) > 1}
+
+
 def at_least(term: Term) -> int:
     """The smallest epoch that a term in which somebody served can have had: above that of its vote (Leader.getEpochToPropose)."""
     voted = None if term.ballot is None else term.ballot.peer_epoch
