@@ -12,6 +12,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from zabtrace.source import Source
 RECORDS = jute.records()
 NUMBERS = {"version": "version", "parentCVersion": "parent_cversion", "ttl": "ttl", "timeOut": "timeout", "err": "error"}
 HEADER = {"clientId": "session", "cxid": "cxid", "zxid": "zxid", "time": "time", "type": "type"}
-CALENDAR = range(-62_135_596_800_000, 253_402_300_800_000)
+CALENDAR = range(*(int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1000 for year in (2, 9999)))
 STAT = {"ephemeralOwner": "ephemeral_owner"}
 UNCOMPARED = ("payload_hash",)
 

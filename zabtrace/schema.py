@@ -15,6 +15,9 @@ from typing import Any
 import polars as pl
 
 TIME = pl.Datetime("ms", "UTC")
+CALENDAR = (-62_104_060_800_000, 253_370_764_799_999)
+"""Times that are taken for times, in ms since 1970: years 2 to 9998. Python's datetime holds a year more at each end, which leaves room
+for zones and for what is drawn around a time. Any 64 bits can stand in a record, and any four digits in a stamp."""
 INT = pl.Int64
 TEXT = pl.String
 FLAG = pl.Boolean

@@ -29,8 +29,6 @@ SERVERS = frozenset({
 })  # fmt: skip
 """Columns of sids, or of lists of them."""
 STAMP = "%Y-%m-%dT%H:%M:%S%.3fZ"
-CALENDAR = (-62_135_596_800_000, 253_402_300_799_999)
-"""Years 1 to 9999, in ms since 1970."""
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SLICE = 20_000
@@ -90,9 +88,9 @@ def _column(series: pl.Series) -> pl.Series:
 
 
 def _stamps(times: pl.Series) -> pl.Series:
-    """Times as text. Any 64 bits can stand in a record: what no calendar has (polars panics there) is written as milliseconds."""
+    """Times as text; what stands outside of CALENDAR (polars panics there) as milliseconds."""
     ms = times.to_physical()
-    sound = ms.is_between(*CALENDAR)
+    sound = ms.is_between(*schema.CALENDAR)
     shown = times.zip_with(sound, pl.Series([None], dtype=times.dtype).new_from_index(0, len(times))).dt.strftime(STAMP)
     return pl.select(pl.when(ms.is_null() | sound).then(shown).otherwise(pl.format("{} ms since 1970", ms)).alias(times.name)).to_series()
 

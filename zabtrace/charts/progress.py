@@ -15,7 +15,7 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from zabtrace import wording, zxid
+from zabtrace import schema, wording, zxid
 from zabtrace.charts.looks import FATES, SERVER_LINES, Look, said
 from zabtrace.fates.judgement import Judgement
 from zabtrace.replay.history import History
@@ -64,7 +64,7 @@ class Scale:
 
 def timed(history: History) -> pl.DataFrame:
     """The records of the newest disks whose time a calendar has; ``n``: how many one stands for, itself included (Trace.folds)."""
-    found = history.trace.txns.lazy().filter((pl.col("copy") == 0) & pl.col("time").to_physical().is_between(*wording.CALENDAR)).select(
+    found = history.trace.txns.lazy().filter((pl.col("copy") == 0) & pl.col("time").to_physical().is_between(*schema.CALENDAR)).select(
         "server", "zxid", "time", "source", "offset"
     ).collect()  # fmt: skip
     if found.filter(pl.col("zxid").diff().over("server") <= 0).height:  # a learner that was interrupted logs the same records again
@@ -131,7 +131,7 @@ def binned(records: pl.DataFrame) -> tuple[int, pl.DataFrame] | None:
 
 def fates(judgement: Judgement, scale: Scale) -> Iterable[go.Scatter]:
     """Every write that did not plainly survive, at its time and zxid, with a symbol of its fate."""
-    found = judgement.writes.filter(pl.col("time").to_physical().is_between(*wording.CALENDAR) & (pl.col("fate") != "survived"))
+    found = judgement.writes.filter(pl.col("time").to_physical().is_between(*schema.CALENDAR) & (pl.col("fate") != "survived"))
     for fate, look in FATES.items():
         chosen = found.filter(pl.col("fate") == fate)
         rows = scale.place(thinned(chosen, POINTS // 4)).to_dicts()

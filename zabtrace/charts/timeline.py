@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
-from zabtrace import wording
+from zabtrace import schema, wording
 from zabtrace.charts import lanes, progress
 from zabtrace.charts.looks import BAND
 from zabtrace.charts.ranges import ranges
@@ -49,7 +49,7 @@ def timeline(history: History, judgement: Judgement, paused: pl.DataFrame | None
 def clocks_apart(history: History) -> str | None:
     """A sentence where no record's time lies within the time of the logs: then their clocks or zones differ."""
     logs = lanes.until(history)
-    times = history.trace.txns.filter(pl.col("time").to_physical().is_between(*wording.CALENDAR))["time"]
+    times = history.trace.txns.filter(pl.col("time").to_physical().is_between(*schema.CALENDAR))["time"]
     records = [time for time in (times.min(), times.max()) if isinstance(time, datetime)]
     if len(logs) < 2 or len(records) < 2 or (records[0] <= logs[1] and logs[0] <= records[1]):
         return None

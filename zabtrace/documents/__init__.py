@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from zabtrace import wording, zxid
+from zabtrace import schema, wording, zxid
 from zabtrace.clients import BARE
 from zabtrace.documents.listing import Listing
 from zabtrace.documents.window import Window
@@ -28,7 +28,7 @@ Document = dict[str, Any]
 VOTE = ("time", "server", "state", "round", "voted_for", "zxid", "peer_epoch", "seen_by", "source", "line")
 COUNTED = ("lines", "understood", "unknown", "foreign", "damaged")
 NUMBERS = r"0x[0-9a-fA-F]+|[0-9]+"
-YEAR_10000 = wording.CALENDAR[1] / 1000
+YEAR_9999 = schema.CALENDAR[1] / 1000
 ELECTIONS = 500
 """So many elections are written at a time."""
 _ALL = Window()
@@ -166,7 +166,7 @@ def _counter(row: dict[str, Any]) -> Document:
     used = zxid.counter(last) / zxid.COUNTER_MASK
     lasted = (end - begin).total_seconds() if begin and end else 0.0
     full = begin.timestamp() + lasted / used if used and lasted > 0 else float("inf")
-    return {"counter_used": used, "rolls_over": wording.moment(datetime.fromtimestamp(full, UTC)) if full < YEAR_10000 else None}
+    return {"counter_used": used, "rolls_over": wording.moment(datetime.fromtimestamp(full, UTC)) if full < YEAR_9999 else None}
 
 
 def syncs(history: History, window: Window = _ALL) -> Document:

@@ -11,6 +11,7 @@ import polars as pl
 
 from zabtrace.grammar.stampforms import LEAP, StampForm
 from zabtrace.logs.rests import CANONICAL
+from zabtrace.schema import CALENDAR
 
 if TYPE_CHECKING:  # it brings Lark, which few logs need
     from zabtrace.grammar.conversion import Conversion
@@ -85,7 +86,7 @@ class Patterned:
             return text
         if form.format in ("UNIX", "UNIX_MILLIS"):
             number = text.cast(pl.Int64, strict=False) * (1000 if form.format == "UNIX" else 1)
-            return number.cast(pl.Datetime("ms")).dt.strftime(WRITTEN).fill_null(NO_STAMP)
+            return pl.when(number.is_between(*CALENDAR)).then(number).cast(pl.Datetime("ms")).dt.strftime(WRITTEN).fill_null(NO_STAMP)
         if not form.dated:
             return pl.when(text.is_not_null()).then(_clock(text, form)).fill_null(NO_STAMP)
         if not form.yeared:

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from zabtrace.logs.text import Block, Places, gathered
+from zabtrace.schema import CALENDAR
 
 WIDTH = 24
 NO_TIME = np.iinfo(np.int64).min
-"""A stamp whose digits are no time, such as 25:61."""
+"""A stamp whose digits are no time, such as 25:61, or none of CALENDAR."""
 DAY = 86_400_000
 
 
@@ -140,6 +141,7 @@ def _days(pairs: npt.NDArray[np.uint8], at: int) -> Places:
 
 def _day(key: int) -> int:
     try:
-        return (date(key // 10_000, key // 100 % 100, key % 100) - date(1970, 1, 1)).days
+        days = (date(key // 10_000, key // 100 % 100, key % 100) - date(1970, 1, 1)).days
     except ValueError:
         return int(NO_TIME)
+    return days if CALENDAR[0] <= days * DAY <= CALENDAR[1] else int(NO_TIME)

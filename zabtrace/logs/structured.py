@@ -16,7 +16,9 @@ from typing import Any
 
 import polars as pl
 
+from zabtrace.logs.patterned import NO_STAMP
 from zabtrace.logs.rests import CANONICAL
+from zabtrace.schema import CALENDAR
 
 TEXT = (
     "log", "message", "msg", "MESSAGE", "line", "textPayload", "_raw", "full_message", "short_message", "body",
@@ -131,9 +133,8 @@ class Json:
         if not begins and not self._open:
             return [(text, row[1] + self._shift, *row[2:])]
         self._open.append(row)
-        whole = text if len(self._open) == 1 else "\n".join(piece[0] for piece in self._open)
-        ends = text.rstrip().rstrip(",").endswith(("}", "}]"))
-        found = _objects(whole.rstrip().rstrip(",")) if ends else []
+        whole = self._whole() if text.rstrip().rstrip(",").endswith(("}", "}]")) else ""
+        found = _objects(whole.rstrip().rstrip(","))
         if not found:
             given = self._open if len(self._open) > LONGEST else []
             self._open = [] if given else self._open
@@ -145,6 +146,9 @@ class Json:
         weights = [weight, *[1] * (len(found) - 1)]
         rows = [self._held(one, (whole, begin + at, weights[at], first[3], first[4])) for at, one in enumerate(found)]
         return [row for held in rows for row in held]
+
+    def _whole(self) -> str:
+        return "\n".join(piece[0] for piece in self._open)
 
     def _held(self, found: dict[str, Any], row: Row) -> list[Row]:
         _, number, weight, origin, outer = row
@@ -169,7 +173,7 @@ class Json:
 
     def _canonical(self, found: dict[str, Any], text: str, level: str, logger: str, time: int | None) -> str:
         self.utc = True
-        stamp = f"{datetime.fromtimestamp((time or 0) / 1000, UTC):%Y-%m-%d %H:%M:%S},{(time or 0) % 1000:03}"
+        stamp = NO_STAMP if time is None else f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%d %H:%M:%S},{time % 1000:03}"
         head = (SYSLOG.get(level, level.strip().upper()), _first(found, THREAD) or "", logger, _first(found, MYID) or "", text.rstrip("\n"))
         trace = _first(found, TRACE)
         told = stamp + "".join(CANONICAL + part.replace(CANONICAL, " ") for part in head)
@@ -195,15 +199,21 @@ def _first(found: Mapping[str, Any], keys: Iterable[str]) -> str | None:
 
 
 def _milliseconds(found: Mapping[str, Any]) -> int | None:
-    for key in TIME:
-        value = _value(found, key)
-        if isinstance(value, dict) and isinstance(value.get("epochSecond"), int):
+    """The first of TIME that holds a time of CALENDAR, in ms since 1970."""
+    times = (_time(value) for key in TIME if (value := _value(found, key)) is not None)
+    return next((time for time in times if time is not None and CALENDAR[0] <= time <= CALENDAR[1]), None)
+
+
+def _time(value: Any) -> int | None:
+    """A value as ms since 1970; null where it is no time."""
+    try:
+        if isinstance(value, dict):  # log4j2's instant
             return int(value["epochSecond"]) * 1000 + int(value.get("nanoOfSecond", 0)) // 1_000_000
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return _scaled(value)
-        if isinstance(value, str) and (time := _iso(value)) is not None:
-            return time
-    return None
+        if isinstance(value, str) and not value.isdecimal():
+            return _iso(value)
+        return None if isinstance(value, bool) else _scaled(int(value) if isinstance(value, str) else value)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
 
 
 def _scaled(value: float) -> int:
@@ -211,11 +221,6 @@ def _scaled(value: float) -> int:
     return int(value * 1000) if value < 1e11 else int(value // (1 if value < 1e14 else 1000 if value < 1e17 else 1_000_000))
 
 
-def _iso(value: str) -> int | None:
-    if value.isdigit():
-        return _scaled(int(value))
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        return None
+def _iso(value: str) -> int:
+    time = datetime.fromisoformat(value)
     return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) // timedelta(milliseconds=1)

@@ -23,6 +23,7 @@ from zabtrace.logs.products import PATTERNS
 from zabtrace.logs.separated import Separated, heading
 from zabtrace.logs.structured import Json, looks_like_json
 from zabtrace.logs.text import Block, Oddity, block_of
+from zabtrace.schema import CALENDAR
 
 SAMPLE = 400
 """Lines that are looked at."""
@@ -106,9 +107,10 @@ class Prefix:
 
 
 def _milliseconds(stamps: pl.Series) -> pl.Series:
-    """Wrappers' stamps in ms since 1970, UTC."""
+    """Wrappers' stamps in ms since 1970, UTC; null where one is none, or none of CALENDAR."""
     colons = stamps.str.replace(r"Z\z", "+00:00").str.replace(r"([0-9]{2})([0-9]{2})\z", "${1}:${2}").str.replace(",", ".", literal=True)
-    return colons.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="ms", strict=False).cast(pl.Int64)
+    ms = colons.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="ms", strict=False).cast(pl.Int64)
+    return ms.set(~ms.is_between(*CALENDAR), None)
 
 
 @dataclass

@@ -36,7 +36,6 @@ from zabtrace.source import Source
 
 CHUNK = 1 << 16
 """Records decoded at a time."""
-_TIMES = (-62_135_596_800_000, 253_402_300_799_999)  # years 1 to 9999, what a datetime can hold
 
 
 @dataclass(frozen=True)
@@ -251,10 +250,11 @@ def _decode(buffer: Bytes, records: walk.Records, *, hashed: bool) -> tuple[pl.D
 
 
 def _times(milliseconds: Ints) -> pl.Series:
-    """Times as Datetime; what no calendar holds is null."""
-    if milliseconds.min(initial=0) >= _TIMES[0] and milliseconds.max(initial=0) <= _TIMES[1]:
+    """Times as Datetime, null outside of CALENDAR."""
+    low, high = schema.CALENDAR
+    if milliseconds.min(initial=0) >= low and milliseconds.max(initial=0) <= high:
         return pl.Series(milliseconds).cast(schema.TIME)
-    return masked({"time": (milliseconds, np.clip(milliseconds, *_TIMES) == milliseconds)})[0].cast(schema.TIME)
+    return masked({"time": (milliseconds, np.clip(milliseconds, low, high) == milliseconds)})[0].cast(schema.TIME)
 
 
 def _bad_payloads(buffer: Bytes, records: walk.Records, before: int | None) -> list[dict[str, Any]]:
