@@ -65,6 +65,8 @@ SOURCES = _columns(
     ("damaged", INT, "lines that could not be read"),
     ("note", TEXT, "why it was taken for that, or what is odd about it"),
 )
+HARMS = ("data", "tail", "none")
+"""What damage may harm, worst first: see ``DAMAGE.harm``."""
 DAMAGE = _columns(
     *_PLACE,
     ("line", INT, "line of a text file, from 1"),
@@ -665,3 +667,21 @@ def _conformed(df: pl.DataFrame, constants: Mapping[str, Any], name: str, dtype:
         column = df.get_column(name)
         return column if column.dtype == dtype else column.cast(dtype)
     return pl.Series(name, [], dtype=dtype).clear(df.height)
+
+
+@dataclass(frozen=True)
+class _Exported:
+    """An Arrow array that shows nothing but Arrow's own interface to other libraries."""
+
+    array: Any
+
+    def __arrow_c_array__(self, schema: Any = None) -> Any:
+        return self.array.__arrow_c_array__(schema)
+
+
+def taken_over(array: Any) -> pl.Series:
+    """An Arrow array as a series, without a copy.
+
+    ``pl.from_arrow`` imports all of pyarrow.compute first, which takes longer than most logs do.
+    """
+    return pl.Series(_Exported(array))

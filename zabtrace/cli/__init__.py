@@ -26,7 +26,7 @@ from zabtrace.errors import UsageError
 
 WRONG_USAGE, FAILED, INTERRUPTED = 2, 4, 130
 SETTINGS = {"OPENBLAS_NUM_THREADS": "1"}
-"""For the libraries that commands import: numpy's threads are of no use here, and cost half of its import."""
+"""For the libraries that commands import: numpy would start threads for matrices, which nothing here multiplies: half of its import."""
 GARBAGE = 50_000
 """Objects made before Python looks for cycles again: imports make many and leave none, a tenth of a start went into looking."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -94,7 +94,6 @@ def _one_line(text: str) -> str:
 def main() -> None:
     """The program ``zabtrace``."""
     gc.set_threshold(GARBAGE)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads for matrices, which nothing here multiplies
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -117,8 +117,8 @@ class Asked:
         from zabtrace.fates.unfold import settled
 
         at = point(since) if since else None
-        if at and fold is not None:
-            fold = fold if at.time else (*fold, at.low)
+        if at is not None and at.time is None and fold is not None:
+            fold = (*fold, at.low)
         history = self.history(fold, drawn=drawn, routine=routine, told=told, at=at)
         with self.step("judging every write"):
             return settled(history, judge(history, since=first_zxid_from(at, history.trace.txns) if at else None))

@@ -30,7 +30,6 @@ UNSURE = r"[,?�]"
 """What makes it unsure where data printed as text begin, or which bytes they were."""
 TOLD = ("path", "data_len", "version", "parent_cversion", "ttl", "error", "timeout")
 MEMBER_OPS = "create2|createContainer|createTTL|createTtl|create|deleteContainer|delete|setData|setACL|reconfig|check"
-JUTE_CREATES = ("create", "create2", "createContainer", "createTTL")
 MARK = "\x1e"
 _FIELDS = schema.types(schema.TXNS)
 

@@ -92,7 +92,6 @@ CONFIG_LINE = re.compile(r"\s*([#!].*|[A-Za-z0-9_.\-]+[ \t]*[=: ].*|)\s*")
 MEMBER_LINE = re.compile(r"\s*([#!].*|(server|group|weight)\.\d+[ \t]*[=:].*|version[ \t]*=.*|)\s*")
 IDLE_NAME = re.compile(r"(_sample\.cfg|\.bak|\.next|\.orig|\.old|~)$")
 CLASSES = re.compile(r"\b(o\.a\.z\.|org\.apache\.zookeeper\.|quorum\.[A-Z])|\b(QuorumPeer|FastLeaderElection|LearnerHandler)\b")
-DECIMAL = re.compile(rb"\s*-?[0-9]{1,19}\s*")
 # What the servers' answers begin with (classes of org.apache.zookeeper.server.command)
 FOUR_LETTER_STARTS = {
     "mntr": re.compile(r"\Azk_version\t"),

@@ -11,6 +11,7 @@ import polars as pl
 
 from zabtrace.grammar.stampforms import LEAP, StampForm
 from zabtrace.logs.rests import CANONICAL
+from zabtrace.logs.text import LINES
 from zabtrace.schema import CALENDAR
 
 if TYPE_CHECKING:  # it brings Lark, which few logs need
@@ -108,7 +109,7 @@ class Patterned:
 
     def rest(self) -> pl.DataFrame:
         """Nothing is held back."""
-        return pl.DataFrame(schema={"text": pl.String, "number": pl.Int64, "weight": pl.Int64, "origin": pl.String, "outer": pl.Int64})
+        return pl.DataFrame(schema=LINES)
 
 
 def _clock(text: pl.Expr, form: StampForm) -> pl.Expr:

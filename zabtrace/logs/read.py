@@ -22,7 +22,7 @@ from zabtrace.grammar.kinds import ROUTINE
 from zabtrace.grammar.layouts import Layout, layouts
 from zabtrace.grammar.messages import merged, messages
 from zabtrace.logs import account, identity
-from zabtrace.logs.events import read_batch
+from zabtrace.logs.events import copied, read_batch
 from zabtrace.logs.layout import SAMPLE, find_layout
 from zabtrace.logs.records import Batch
 from zabtrace.logs.rests import Rests
@@ -120,16 +120,9 @@ class _Reading:
         self.clock.learn(told, batch.gaps)
         if batch.keep:
             told = told if self.wanted is None else told.of_kinds(self.wanted)
-            held = _copied if self.wanted is not None else pl.DataFrame.clone
-            self.frames.append(held(told.lines()))
-            for kind, frame in told.fields().items():
-                self.fields[kind].append(held(frame))
-
-
-def _copied(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with texts of its own, where few are held: they point into the text of all of a batch."""
-    return frame.with_columns(pl.Series(c.name, pl.from_arrow(c.to_arrow(compat_level=pl.CompatLevel.oldest()))) for c in frame
-                              if c.dtype == pl.String)  # fmt: skip
+            self.frames.append(told.lines())
+            for kind, frame in told.fields().items():  # where few are held, their texts must not keep those of all of the batch
+                self.fields[kind].append(frame if self.wanted is None else copied(frame))
 
 
 def read_log(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from zabtrace.logs.structured import TEXT, Row
+from zabtrace.logs.text import LINES
 
 TEXTS = (*TEXT, "@message", "Message", "Line", "_source", "Content", "content", "Event", "event", "value")
 ORIGINS = (
@@ -29,7 +30,6 @@ ORIGINS = (
 )
 LONGEST = 2000
 """Lines that one row may be spread over."""
-COLUMNS = {"text": pl.String, "number": pl.Int64, "weight": pl.Int64, "origin": pl.String, "outer": pl.Int64}
 
 
 def heading(line: str) -> list[str] | None:
@@ -57,6 +57,8 @@ class Separated:
     utc: bool = False
     _columns: list[str] = field(default_factory=list)
     _open: list[Row] = field(default_factory=list)
+    _quoted: bool = False
+    """Have the lines of the open row an odd number of quotes: does a cell go on?"""
 
     def peel(self, lines: pl.DataFrame) -> pl.DataFrame:
         """What the rows hold; the heading is left out of it, as the first line of the first record."""
@@ -67,14 +69,14 @@ class Separated:
                 found.append(("", *row[1:]))
             else:
                 found += self._row(row)
-        return pl.DataFrame(found, schema=COLUMNS, orient="row")
+        return pl.DataFrame(found, schema=LINES, orient="row")
 
     def _row(self, row: Row) -> list[Row]:
         self._open.append(row)
-        quotes = sum(piece[0].count('"') for piece in self._open)
-        if quotes % 2 and len(self._open) <= LONGEST:
+        self._quoted ^= row[0].count('"') % 2 == 1
+        if self._quoted and len(self._open) <= LONGEST:
             return []
-        given, self._open = self._open, []
+        given, self._open, self._quoted = self._open, [], False
         cells = _cells("\n".join(piece[0] for piece in given))
         if cells is None or len(cells) != len(self._columns):
             return given
@@ -88,5 +90,5 @@ class Separated:
 
     def rest(self) -> pl.DataFrame:
         """A row whose end never came, as it stands."""
-        rows, self._open = self._open, []
-        return pl.DataFrame(rows, schema=COLUMNS, orient="row")
+        rows, self._open, self._quoted = self._open, [], False
+        return pl.DataFrame(rows, schema=LINES, orient="row")

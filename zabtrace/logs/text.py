@@ -18,6 +18,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from zabtrace.schema import taken_over
+
 Places = npt.NDArray[np.int64]
 LONGEST = 1 << 20
 """Bytes kept of a physical line; ZooKeeper's longest (a class path) has a few thousand."""
@@ -25,6 +27,9 @@ PAD = 32
 """Zero bytes behind the data, so that a few bytes can be read from any place in it."""
 FEED, RETURN = 10, 13
 PIECE = 1 << 17
+LINES = {"text": pl.String, "number": pl.Int64, "weight": pl.Int64, "origin": pl.String, "outer": pl.Int64}
+"""Columns of lines that are held as strings: the physical line's number, how many such lines it stands for, who printed it, and when
+(ms since 1970), as a wrapper around it says."""
 SAID = 100
 """Lines of one block about which the same oddity is told."""
 _BOM = b"\xef\xbb\xbf"
@@ -42,17 +47,6 @@ class Oddity:
     reason: str
     harm: str
     next_step: str
-
-
-@dataclass(frozen=True)
-class _Handed:
-    """An Arrow array for polars to take as it is: ``pl.from_arrow`` would first import all of pyarrow.compute."""
-
-    array: pa.Array
-
-    def __arrow_c_array__(self, schema: Any = None) -> Any:
-        """The array, as Arrow's C interface wants it."""
-        return self.array.__arrow_c_array__(schema)
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,7 @@ class Block:
 
     def text(self, starts: Places, ends: Places) -> pl.Series:
         """These pieces of the data as strings that point into it."""
-        return pl.Series(_Handed(_string_views(self.data, starts, ends)), dtype=pl.String)
+        return taken_over(_string_views(self.data, starts, ends))
 
     @cached_property
     def lines(self) -> pl.DataFrame:

@@ -22,14 +22,13 @@ from zabtrace.logs.patterned import Patterned
 from zabtrace.logs.products import PATTERNS
 from zabtrace.logs.separated import Separated, heading
 from zabtrace.logs.structured import Json, looks_like_json
-from zabtrace.logs.text import Block, Oddity, block_of
+from zabtrace.logs.text import LINES, Block, Oddity, block_of
 from zabtrace.schema import CALENDAR
 
 SAMPLE = 400
 """Lines that are looked at."""
 DEPTH = 4
 """Most wrappers around one line."""
-LINES = {"text": pl.String, "number": pl.Int64, "weight": pl.Int64, "origin": pl.String, "outer": pl.Int64}
 
 
 class Step(Protocol):

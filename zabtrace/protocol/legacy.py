@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+RELEASES = "3.4.0-3.4, 3.5.0-3.5"
 AUTH_FINALIZE_WAIT_MS = 100
 """AuthFastLeaderElection.finalizeWait; a challenge (electionAlg 2) only proves the sender's address, it decides nothing."""
 ASK_AGAIN_MS = 1000

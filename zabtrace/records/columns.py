@@ -18,6 +18,7 @@ import polars as pl
 
 from zabtrace.grammar import jute
 from zabtrace.records import reference
+from zabtrace.schema import taken_over
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -233,24 +234,6 @@ def _as_first(buffer: Bytes, at: Ints, size: int) -> Flags:
         same[1:] = size == 0
         same[0] = True
     return same
-
-
-def taken_over(array: Any) -> pl.Series:
-    """An Arrow array as a series, without a copy.
-
-    ``pl.from_arrow`` imports all of pyarrow.compute first, which takes longer than most logs do.
-    """
-    return pl.Series(_Exported(array))
-
-
-@dataclass(frozen=True)
-class _Exported:
-    """An Arrow array that shows nothing but Arrow's own interface to other libraries."""
-
-    array: Any
-
-    def __arrow_c_array__(self, schema: Any = None) -> Any:
-        return self.array.__arrow_c_array__(schema)
 
 
 def each_distinct(buffer: Bytes, slices: Slices, what: Callable[[bytes], str | None]) -> pl.Series:

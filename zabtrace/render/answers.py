@@ -7,7 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
-from zabtrace import documents, wording
+from zabtrace import documents, schema, wording
 from zabtrace.documents import stories as told
 from zabtrace.documents.accounts import detailed
 from zabtrace.documents.window import Window
@@ -22,7 +22,7 @@ from zabtrace.stories import story as tell
 
 DAMAGED = ("server", "source", "line", "offset", "reason", "harm", "next_step")
 LISTED = 100
-"""So many damaged places are listed; ``damaged`` counts all."""
+"""So many damaged places are listed, worst first; ``damaged`` counts all."""
 
 
 def verify(history: History, judgement: Judgement, *, every: bool, top: int | None, window: Window) -> View:
@@ -36,7 +36,8 @@ def verdict(history: History, judgement: Judgement, *, every: bool, top: int | N
     """The document of ``verify``: what was judged, what it was judged from, and what of that was damaged."""
     document = documents.verify(history, judgement, every=every, top=top, window=window)
     damage = history.trace.damage
-    places = wording.rows(damage.select(DAMAGED).head(LISTED), wording.Names.of(history.trace.servers))
+    worst = damage.select(DAMAGED).sort(pl.col("harm").cast(pl.Enum(schema.HARMS)), maintain_order=True, nulls_last=True)
+    places = wording.rows(worst.head(LISTED), wording.Names.of(history.trace.servers))
     return document | {"read": facts.read(history), "damage": list(places), "damaged": damage.height}
 
 

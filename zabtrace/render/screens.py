@@ -51,10 +51,10 @@ def verdict(document: Document) -> list[Block]:
 
 
 def _damage(places: list[dict[str, Any]], damaged: int) -> list[Block]:
-    """How many places of the evidence could not be read, worst first."""
+    """How many places of the evidence could not be read, and the first of these ``places``, which stand worst first."""
     if not places:
         return []
-    worst = min(places, key=lambda place: ("data", "tail", "none").index(place["harm"] or "none"))
+    worst = places[0]
     return [Sentence(f"Damage: {damaged} place{'s' * (damaged > 1)}, such as {wording.place(worst)}: {worst['reason']}", "bold yellow")]
 
 

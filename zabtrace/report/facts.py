@@ -25,10 +25,8 @@ def read(history: History) -> str:
     logs = set(trace.sources.filter(pl.col("lines").is_not_null())["server"].drop_nulls()) & servers
     disks = set(history.disks.filter(pl.col("copy") == 0)["server"])
     listed = wording.listed([names.name(server) for server in sorted(servers, key=lambda one: (one < 0, one))])
-    parts = [
-        f"{len(servers & voters)} of {len(voters)} voters" if voters else f"{len(servers)} servers (no configuration names the ensemble)"
-    ]
-    parts += [f"server{'s' if len(servers) > 1 else ''} {listed}"] if servers else []
+    parts = [f"{len(servers & voters)} of {len(voters)} voters" if voters else "no configuration names the ensemble"]
+    parts += [f"server{'s' if len(servers) > 1 else ''} {listed}"] if servers else ["no server"]
     parts += [f"no data files of {wording.listed(_named(servers - disks, names))}"] if servers - disks else []
     parts += [f"no text log of {wording.listed(_named(servers - logs, names))}"] if servers - logs else []
     earlier = set(history.disks.filter(pl.col("copy") > 0)["server"])

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zabtrace.protocol import legacy
 from zabtrace.protocol.releases import EVERY, among
 
 MAIN, PEER, RECEIVER, LISTENER, HANDLER, SYNC, CONNECTOR = "main", "peer", "receiver", "listener", "handler", "sync", "connector"
-QUORUM, PERSISTENCE, SERVER = "server.quorum", "server.persistence", "server"
+QUORUM, PERSISTENCE = "server.quorum", "server.persistence"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,6 @@ BOTH, SERVES = (
     "supporters; starting up and setting last processed zxid: ",
 )
 _LISTEN, _LISTEN_36 = "QuorumCnxManager$Listener", "QuorumCnxManager$Listener$ListenerHandler"
-OLD = "3.4.0-3.4, 3.5.0-3.5"
 
 PHRASES = (
     Phrase("reading configuration", EVERY, "config_reading", "QuorumPeerConfig", MAIN),
@@ -67,10 +67,10 @@ PHRASES = (
     Phrase("notification", "3.6.0-", "fle_notification_received", _WORKER, RECEIVER, "my state:"),
     Phrase("time out", "3.4.0-3.7", "fle_notification_timeout", _FLE, has="{INT}"),
     Phrase("time out", "3.8.0-", "fle_notification_timeout", _FLE, has=" ms"),
-    Phrase("tally", OLD, "le_tally", "LeaderElection"),
-    Phrase("tally entry", OLD, "le_tally_entry", "LeaderElection"),
-    Phrase("old tally begins", OLD, "auth_fle_tally", "AuthFastLeaderElection"),
-    Phrase("old tally passed", OLD, "auth_fle_passed", "AuthFastLeaderElection"),
+    Phrase("tally", legacy.RELEASES, "le_tally", "LeaderElection"),
+    Phrase("tally entry", legacy.RELEASES, "le_tally_entry", "LeaderElection"),
+    Phrase("old tally begins", legacy.RELEASES, "auth_fle_tally", "AuthFastLeaderElection"),
+    Phrase("old tally passed", legacy.RELEASES, "auth_fle_passed", "AuthFastLeaderElection"),
     Phrase("state", "3.5.10-3.5, 3.6.0-", "peer_state_changed", "QuorumPeer", has="{ROLE}"),
     Phrase("phase", "3.5.10-3.5, 3.6.0-", "peer_state_changed", "QuorumPeer", has="{ROLE} - {PHASE}"),
     Phrase("following", EVERY, "state_following", "QuorumPeer"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from zabtrace.errors import UsageError
 from zabtrace.grammar.scenario import Statement
+from zabtrace.protocol import legacy
 from zabtrace.protocol.releases import LINES, NEWEST, among, number
 from zabtrace.simulate import journal, tree
 from zabtrace.simulate.core import Setup
@@ -25,7 +26,6 @@ MOST_SERVERS, MOST_WRITES, LONGEST_WAIT_MS = 100, 2_000, 3_600_000
 KEPT = 2_000
 """Records of a disk that its log holds at most, more than a leader keeps in memory; what is below stands behind a snapshot."""
 FIELDS = {"tickTime": "tick", "initLimit": "init_limit", "syncLimit": "sync_limit"}
-OLD_ELECTIONS = "3.4.0-3.4, 3.5.0-3.5"
 
 
 @dataclass
@@ -129,7 +129,7 @@ def _algorithm(asked: Asked, one: Statement) -> None:
 
 def _known_algorithm(setup: Setup) -> None:
     """Raise UsageError where a release has not the election that is asked for."""
-    new = [release for release in (setup.release, *setup.releases.values()) if not among(release, OLD_ELECTIONS)]
+    new = [release for release in (setup.release, *setup.releases.values()) if not among(release, legacy.RELEASES)]
     if setup.algorithm != FAST and new:
         raise UsageError(f"electionAlg {setup.algorithm} is gone since 3.6.0, and {new[0]} is to run: say version 3.4.14, for example.")
 
