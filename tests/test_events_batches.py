@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from zabtrace import evidence
-from zabtrace.evidence.originals import originals, runs
+from zabtrace.evidence.originals import originals, runs, standing, turned
 from zabtrace.logs import records
 
 
@@ -85,3 +85,20 @@ def test_runs_of_lines_and_what_stands_there(tmp_path: Path) -> None:
     found = runs(parts)
     assert found.rows() == [("a.log", 9, 9), ("zookeeper.log", 1, 4), ("zookeeper.log", 7, 8)]
     assert list(originals([str(path)], found)) == [f"line {number}\n" for number in (1, 2, 3, 4, 7, 8)]
+
+
+def test_a_log_printed_newest_first_is_numbered_from_its_end_everywhere(samples: Path, tmp_path: Path) -> None:
+    """Line 3 is the third one from the end, for listings, verdicts and commands; its original is found all the same."""
+    lines = (samples / "truncated-3.8.0/server-1/zookeeper.log").read_text().splitlines()
+    ours = [line for line in lines if line[:2] == "20"]
+    path = tmp_path / "zookeeper.log"
+    path.write_text("".join(f"{line}\n" for line in reversed(ours)))
+    head, parts = evidence.lines([str(path)])
+    found = pl.concat([part.lines for part in parts])
+    assert found.select("line", "message").rows() == evidence.gather([str(path)]).lines.select("line", "message").rows()
+    third = found.filter(pl.col("line") == 3)
+    assert ours[2].endswith(third["message"][0])
+    lines_of = turned(head.sources)
+    assert lines_of == {"zookeeper.log": len(ours)}
+    chosen = standing(third.select("source", "line", "continued"), lines_of)
+    assert list(originals([str(path)], runs([chosen]))) == [f"{ours[2]}\n"]

@@ -400,3 +400,12 @@ def test_the_lane_chart_on_a_terminal_says_the_same_in_colours(history):
     coloured = "".join(screen.coloured(blocks, 140))
     assert "\x1b[" in coloured
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured).split() == "".join(screen.plain(blocks)).split()
+
+
+def test_the_worst_damage_is_told_however_much_there_is(history, judgement):
+    rows = [{"source": "server-1.log", "line": line, "reason": "odd", "harm": "none"} for line in range(1, 151)]
+    worst = {"source": "server-2/log.1", "offset": 7, "reason": "its checksum is wrong", "harm": "data"}
+    damaged = replace(history, trace=replace(history.trace, damage=schema.frame(schema.DAMAGE, [*rows, worst])))
+    view = answers.verify(damaged, judgement, every=False, top=None, window=ALL)
+    assert (view.document["damaged"], view.document["damage"][0]["source"]) == (151, "server-2/log.1")
+    assert "Damage: 151 places, such as server-2/log.1 at byte 7: its checksum is wrong" in "".join(screen.plain(view.blocks))

@@ -59,3 +59,13 @@ def test_a_place_of_which_nothing_was_read_says_so() -> None:
     ledger = Ledger()
     ledger.cited("gone.log:3")
     assert ledger.lines(incident.history(), Wish())["places"] == {"gone.log:3": {"lines": [], "command": None}}
+
+
+def test_lines_of_a_log_printed_newest_first_are_those_of_tac() -> None:
+    history = incident.history()
+    note = "read as CSV; printed newest first: its lines are numbered from the end"
+    sources = schema.frame(schema.SOURCES, [{"source": "export.csv", "note": note}])
+    ledger = Ledger()
+    ledger.cited("export.csv:9")
+    shown = ledger.lines(replace(history, trace=replace(history.trace, sources=sources)), WISH)["places"]["export.csv:9"]
+    assert shown["command"] == "tac /evidence/export.csv | sed -n '7,11p'"

@@ -28,6 +28,7 @@ from zabtrace.evidence import gather
 from zabtrace.replay.tree import digest_mismatches, snapshot_tree, tree_at
 from zabtrace.replay.tree_base import bases
 from zabtrace.replay.tree_digests import ASCII, digests
+from zabtrace.replay.tree_history import changes
 from zabtrace.replay.tree_nodes import Step, Tree, newborn
 from zabtrace.replay.tree_rules import RULES, Rules, rules_of
 
@@ -246,6 +247,17 @@ def test_a_record_with_a_wrong_checksum_is_a_hole(tmp_path):
     found = tree_at(trace_of(tmp_path), 1)
     assert paths(found) == {"/", "/a", "/c"}
     assert found.remarks == ("Records are missing between 0x2 and 0x4.",)
+
+
+def test_a_log_without_any_sound_record_has_no_history(tmp_path):
+    data = folder(tmp_path, 1, {2: [create(2, "/a")]}, {1: snapshot(*BIRTH)})
+    file = data / "version-2" / "log.2"
+    content = bytearray(file.read_bytes())
+    content[content.index(b"/a")] ^= 1
+    file.write_bytes(content)
+    trace = trace_of(tmp_path)
+    assert changes(trace, "/a").is_empty()
+    assert digest_mismatches(trace).is_empty()
 
 
 # ---------------------------------------------------------------- digests of whole logs

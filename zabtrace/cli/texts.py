@@ -99,9 +99,11 @@ def _list(asked: Asked, wanted: Wanted, raw: bool) -> None:
     written = None if raw else for_people if asked.format == "table" else as_object
     chosen = lines.Chosen(parts, lambda part: wanted.narrow(part, window.narrow(part.lines)), written)
     if raw:
-        from zabtrace.evidence.originals import originals, runs
+        from zabtrace.evidence.originals import originals, runs, standing, turned
 
-        write(asked.output, originals(asked.evidence, runs(frame.select("source", "line", "continued") for frame in chosen)))
+        lines_of = turned(head.sources)
+        found = (standing(frame.select("source", "line", "continued"), lines_of) for frame in chosen)
+        write(asked.output, originals(asked.evidence, runs(found)))
         return
     _remark(asked, head)
     if asked.format in STREAMED:

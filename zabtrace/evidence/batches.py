@@ -18,6 +18,7 @@ from zabtrace.evidence import audits, gathering
 from zabtrace.evidence.entry import Entry, one_sid
 from zabtrace.evidence.trace import Trace
 from zabtrace.logs import LogRead, log_parts
+from zabtrace.logs.read import NEWEST_FIRST
 
 
 def lines(
@@ -42,8 +43,8 @@ def lines(
 
 
 def _apart(logs: list[tuple[LogRead, Entry]]) -> bool:
-    """Is each log of one server, and printed before or after the server's others? Days are counted over a whole log."""
-    if any(log.several or (log.sids and one_sid(log.sids) is None) for log, _ in logs):
+    """Is each log of one server, and printed before or after the server's others? Days, and lines from the end, are counted over all."""
+    if any(log.several or NEWEST_FIRST in log.remarks or (log.sids and one_sid(log.sids) is None) for log, _ in logs):
         return False
     spans = [log.span for log, _ in logs]
     known = sorted((low, high) for span in spans if span is not None for _, low, high in [span])

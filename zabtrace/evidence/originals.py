@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
 from zabtrace.evidence.arguments import discover
+from zabtrace.logs.read import NEWEST_FIRST
 from zabtrace.logs.text import blocks_of_lines
 from zabtrace.wording import plain
 
 Runs = pl.DataFrame
+
+
+def turned(sources: pl.DataFrame) -> dict[str, int]:
+    """Logs that were printed newest first, of which lines are numbered from the end, and how many lines they have."""
+    return dict(sources.filter(pl.col("note").str.contains(NEWEST_FIRST, literal=True)).select("source", "lines").iter_rows())
+
+
+def standing(records: pl.DataFrame, lines_of: Mapping[str, int]) -> pl.DataFrame:
+    """Records (source, line, continued) with the lines at which they stand in their files; ``lines_of``: those of ``turned`` logs."""
+    if not lines_of:
+        return records
+    from_end = pl.col("source").replace_strict(lines_of, default=None, return_dtype=pl.Int64) + 1 - pl.col("line")
+    return records.with_columns(line=pl.coalesce(from_end, "line"))
 
 
 def runs(wanted: Iterable[pl.DataFrame]) -> Runs:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -88,8 +89,7 @@ def _copy(found: Digests, trace: Trace, server: int, copy: int, rules: Rules) ->
 # ---------------------------------------------------------------- runs
 def runs(records: pl.DataFrame, snapshots: list[Base]) -> Iterator[_Run]:
     """The runs of records and the base of each."""
-    breaks = _breaks(records, snapshots)
-    for begin, end in zip(breaks, [*breaks[1:], records.height], strict=True):
+    for begin, end in pairwise([*_breaks(records, snapshots), records.height]):
         yield from _carried(records, begin, end, snapshots)
 
 

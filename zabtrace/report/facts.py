@@ -9,7 +9,9 @@ import polars as pl
 from zabtrace import wording
 from zabtrace.documents import COUNTED
 from zabtrace.evidence.gathering import UTC_ASSUMED
+from zabtrace.evidence.originals import turned
 from zabtrace.fates.judgement import Judgement
+from zabtrace.logs.read import NEWEST_FIRST
 from zabtrace.replay.history import History
 
 FEW = 2
@@ -34,6 +36,7 @@ def read(history: History) -> str:
     parts.append(f"{trace.client_ops.height} operations that clients recorded" if trace.client_ops.height else "no client history")
     assumed = logs & set(trace.servers.filter(pl.col("timezone") == UTC_ASSUMED)["server"])
     parts += [f"log stamps of {wording.listed(_named(assumed, names))} name no zone, UTC is assumed (--timezone)"] if assumed else []
+    parts += [f"{wording.listed(list(turned(trace.sources)))} {NEWEST_FIRST}"] if turned(trace.sources) else []
     return f"Read: {'; '.join(parts)}."
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from zabtrace import wording
+from zabtrace.evidence import originals
 from zabtrace.replay.history import History
 from zabtrace.report.content import Wish
 
@@ -63,7 +64,9 @@ class Ledger:
         kept = [place for place in self.places if place][:MOST]
         sources = {wording.plain(name): name for name in history.trace.sources["source"].drop_nulls()}
         told = {**_rows(history, kept, sources), **_log_lines(history, kept, sources)}
-        return {"evidence": wish.command, "places": {place: _shown(place, told.get(place, []), sources, wish) for place in kept}}
+        turned = frozenset(originals.turned(history.trace.sources))
+        commands = {place: next(_commands(place, told.get(place, []), sources, turned, wish), None) for place in kept}
+        return {"evidence": wish.command, "places": {at: {"lines": told.get(at, []), "command": commands[at]} for at in kept}}
 
 
 def _parsed(pattern: re.Pattern[str], places: list[str], sources: Mapping[str, str], name: str) -> pl.DataFrame:
@@ -112,19 +115,15 @@ def _row(row: Mapping[str, Any], columns: Sequence[str]) -> str:
     return wording.plain(", ".join(words))[:LENGTH]
 
 
-def _shown(place: str, told: list[list[Any]], sources: Mapping[str, str], wish: Wish) -> dict[str, Any]:
-    return {"lines": told, "command": next(_commands(place, told, sources, wish), None)}
-
-
-def _commands(place: str, told: list[list[Any]], sources: Mapping[str, str], wish: Wish) -> Iterator[str]:
-    """Commands that print what stands there, the best first."""
+def _commands(place: str, told: list[list[Any]], sources: Mapping[str, str], turned: frozenset[str], wish: Wish) -> Iterator[str]:
+    """Commands that print what stands there, the best first; ``turned`` logs are numbered from the end."""
     line, record = LINE.fullmatch(place), RECORD.fullmatch(place)
     written = line[1] if line else record[1] if record else place
     source = sources.get(written, written)
     if line:
         if file := wish.locate(source):
-            first = max(int(line[2]) - 2, 1)
-            yield f"sed -n '{first},{int(line[2]) + 2}p' {file}"
+            lines = f"sed -n '{max(int(line[2]) - 2, 1)},{int(line[2]) + 2}p'"
+            yield f"tac {file} | {lines}" if source in turned else f"{lines} {file}"
         if told and (time := re.match(r"\S+Z", next(text for _, text, cited in told if cited))):
             yield f"zabtrace events {wish.command} --from {time[0]} --to {time[0]}"
     elif source.rpartition("/")[2].startswith("snapshot."):
