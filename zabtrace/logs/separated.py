@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from zabtrace.logs.structured import TEXT, Row
-from zabtrace.logs.text import LINES
+from zabtrace.logs.text import LINES, LONGEST
 
 TEXTS = (*TEXT, "@message", "Message", "Line", "_source", "Content", "content", "Event", "event", "value")
 ORIGINS = (
@@ -28,7 +28,7 @@ ORIGINS = (
     "logStreamName",
     "Service",
 )
-LONGEST = 2000
+SPREAD = 2000
 """Lines that one row may be spread over."""
 
 
@@ -59,6 +59,8 @@ class Separated:
     _open: list[Row] = field(default_factory=list)
     _quoted: bool = False
     """Have the lines of the open row an odd number of quotes: does a cell go on?"""
+    _held: int = 0
+    """Characters of the open row; from LONGEST on it is handed out as it stands."""
 
     def peel(self, lines: pl.DataFrame) -> pl.DataFrame:
         """What the rows hold; the heading is left out of it, as the first line of the first record."""
@@ -74,9 +76,10 @@ class Separated:
     def _row(self, row: Row) -> list[Row]:
         self._open.append(row)
         self._quoted ^= row[0].count('"') % 2 == 1
-        if self._quoted and len(self._open) <= LONGEST:
+        self._held += len(row[0])
+        if self._quoted and len(self._open) <= SPREAD and self._held < LONGEST:
             return []
-        given, self._open, self._quoted = self._open, [], False
+        given = self._given_up()
         cells = _cells("\n".join(piece[0] for piece in given))
         if cells is None or len(cells) != len(self._columns):
             return given
@@ -90,5 +93,8 @@ class Separated:
 
     def rest(self) -> pl.DataFrame:
         """A row whose end never came, as it stands."""
-        rows, self._open, self._quoted = self._open, [], False
-        return pl.DataFrame(rows, schema=LINES, orient="row")
+        return pl.DataFrame(self._given_up(), schema=LINES, orient="row")
+
+    def _given_up(self) -> list[Row]:
+        given, self._open, self._quoted, self._held = self._open, [], False, 0
+        return given

@@ -18,6 +18,7 @@ import polars as pl
 
 from zabtrace.logs.patterned import NO_STAMP
 from zabtrace.logs.rests import CANONICAL
+from zabtrace.logs.text import LONGEST
 from zabtrace.schema import CALENDAR
 
 TEXT = (
@@ -52,7 +53,7 @@ ENDS = re.compile(r"\](?:\s*\}|,)?|\}")
 Row = tuple[str, int, int, str | None, int]
 """A line: text, number, physical lines, who printed it, the wrapper's stamp in ms."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LONGEST = 400
+SPREAD = 400
 """Physical lines that one object may be spread over."""
 
 
@@ -98,6 +99,10 @@ class Json:
     """How many entries, beyond one each, the lines so far held in lists."""
     _open: list[Row] = field(default_factory=list)
     _partial: list[Row] = field(default_factory=list)
+    """Pieces of one line, as Docker cuts those of more than 16 KB."""
+    _held_open: int = 0
+    _held_partial: int = 0
+    """Characters of the rows above; from LONGEST on they are handed out though their end has not come."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -117,7 +122,8 @@ class Json:
 
     def rest(self) -> pl.DataFrame:
         """Pieces whose end never came, as they stand."""
-        rows, self._open, self._partial = [*self._partial, *self._open], [], []
+        rows = [*self._partial, *self._given_up()]
+        self._partial, self._held_partial = [], 0
         schema = {"text": pl.String, "number": pl.Int64, "weight": pl.Int64, "origin": pl.String, "outer": pl.Int64}
         return self._frame(rows, schema)
 
@@ -128,24 +134,27 @@ class Json:
         text = row[0]
         begins = text.lstrip().startswith(("{", "[{"))
         if STARTS.fullmatch(text.strip()) or (begins and self._open and _indent(text) <= _indent(self._open[0][0])):
-            given, self._open = self._open, []  # a list begins, or the object before was none
+            given = self._given_up()  # a list begins, or the object before was none
             return [*given, *(self._row(row) if begins and not STARTS.fullmatch(text.strip()) else [row])]
         if not begins and not self._open:
             return [(text, row[1] + self._shift, *row[2:])]
         self._open.append(row)
         whole = self._whole() if text.rstrip().rstrip(",").endswith(("}", "}]")) else ""
         found = _objects(whole.rstrip().rstrip(","))
+        self._held_open += len(text)
         if not found:
-            given = self._open if len(self._open) > LONGEST else []
-            self._open = [] if given else self._open
-            return given
-        first, weight = self._open[0], sum(piece[2] for piece in self._open)
-        self._open = []
+            return self._given_up() if len(self._open) > SPREAD or self._held_open > LONGEST else []
+        pieces = self._given_up()
+        first, weight = pieces[0], sum(piece[2] for piece in pieces)
         begin = first[1] + self._shift
         self._shift += len(found) - 1
         weights = [weight, *[1] * (len(found) - 1)]
         rows = [self._held(one, (whole, begin + at, weights[at], first[3], first[4])) for at, one in enumerate(found)]
         return [row for held in rows for row in held]
+
+    def _given_up(self) -> list[Row]:
+        given, self._open, self._held_open = self._open, [], 0
+        return given
 
     def _whole(self) -> str:
         return "\n".join(piece[0] for piece in self._open)
@@ -162,13 +171,13 @@ class Json:
             return [(self._canonical(found, text, level, logger, time), number, weight, origin, time or outer)]
         if "stream" in found and "log" in found:
             self.name = "docker_json"
-            if not text.endswith("\n"):
-                self._partial.append((text, number, weight, origin, time or outer))
+            self._partial.append((text, number, weight, origin, time or outer))
+            self._held_partial += len(text)
+            if not text.endswith("\n") and self._held_partial < LONGEST:
                 return []
-            if self._partial:
-                pieces, self._partial = self._partial, []
-                text, number = "".join(piece[0] for piece in pieces) + text, pieces[0][1]
-                weight += sum(piece[2] for piece in pieces)
+            pieces, self._partial, self._held_partial = self._partial, [], 0
+            text, number = "".join(piece[0] for piece in pieces), pieces[0][1]
+            weight = sum(piece[2] for piece in pieces)
         return [(text.removesuffix("\n").removesuffix("\r"), number, weight, origin, time or outer)]
 
     def _canonical(self, found: dict[str, Any], text: str, level: str, logger: str, time: int | None) -> str:

@@ -22,7 +22,7 @@ from zabtrace.logs.patterned import Patterned
 from zabtrace.logs.products import PATTERNS
 from zabtrace.logs.separated import Separated, heading
 from zabtrace.logs.structured import Json, looks_like_json
-from zabtrace.logs.text import LINES, Block, Oddity, block_of
+from zabtrace.logs.text import LINES, LONGEST, Block, Oddity, block_of
 from zabtrace.schema import CALENDAR
 
 SAMPLE = 400
@@ -82,7 +82,10 @@ class Prefix:
         return bare if partial is None else self._whole(bare, partial)
 
     def _whole(self, bare: pl.DataFrame, partial: pl.Series) -> pl.DataFrame:
-        """Join each part with the lines behind it, up to the one that ends it; what is not ended waits for the next block."""
+        """Join each part with the lines behind it, up to the one that ends it; what is not ended waits for the next block.
+
+        A line whose end does not come is handed out in pieces of LONGEST or more.
+        """
         held = self._open.height
         bare, partial = pl.concat([self._open, bare]), pl.concat([pl.repeat(True, held, eager=True), partial])
         self._open = bare.clear()
@@ -95,7 +98,7 @@ class Prefix:
             .agg(pl.col("text").str.join(""), pl.col("number").first(), pl.col("weight").sum(), pl.col("origin", "outer").first())
             .select(*LINES)
         )
-        if partial[-1]:
+        if partial[-1] and len(joined["text"][-1]) < LONGEST:
             self._open, joined = joined[-1:], joined[:-1]
         return joined
 
