@@ -28,6 +28,7 @@ from zabtrace.logs.records import Batch
 from zabtrace.logs.rests import Rests
 from zabtrace.logs.text import Block, Oddity, blocks_of_lines
 from zabtrace.logs.times import UNDATED, Clock
+from zabtrace.logs.unended import UNENDED, without_torn_number
 from zabtrace.logs.wrappers import Peeler, find_wrappers
 from zabtrace.source import Source
 
@@ -142,7 +143,7 @@ def read_log(
     for batch in ahead(iter(batches)):
         reading.add(batch)
         del batch  # the next one is made before this name is given to it
-    return _assembled(source.name, reading, batches.peeler)
+    return _assembled(source.name, reading, batches.peeler, batches.ended or bool(batches.peeler.steps))
 
 
 class LogPart(NamedTuple):
@@ -178,6 +179,8 @@ class Batches:
     pattern: str | None = None
     keep: bool = True
     peeler: Peeler = field(default_factory=lambda: Peeler([]))
+    ended: bool = True
+    """Has the last line that was read a line feed?"""
 
     def __iter__(self) -> Iterator[Batch]:
         np.empty(ROOM, np.uint8)
@@ -197,6 +200,7 @@ class Batches:
                 sample = block.lines["text"].head(SAMPLE).to_list()
                 self.peeler = Peeler(find_wrappers(sample, self.pattern))
                 first.rests.wanted = first.rests.wanted or find_layout(self.peeler.bare(sample))
+            self.ended = block.ended
             yield from self.peeler.peel(block)
         yield from self.peeler.rest()
 
@@ -211,13 +215,15 @@ def ahead(things: Iterator[Thing]) -> Iterator[Thing]:
             yield held.pop()  # and hold it no longer
 
 
-def _assembled(name: str, reading: _Reading, peeler: Peeler) -> LogRead:
+def _assembled(name: str, reading: _Reading, peeler: Peeler, ended: bool) -> LogRead:
     counted, clock = reading.account, reading.clock
     unlaid = [account.NO_LAYOUT] if counted.lines and not counted.layouts else []
     if peeler.utc:
         clock.utc = True
     lines = clock.placed(pl.concat(reading.frames)) if reading.frames else pl.DataFrame(schema={"line": pl.Int64, **_NO_RECORD})
     fields = {kind: merged(frames) for kind, frames in reading.fields.items()}
+    if not ended:
+        fields = without_torn_number(lines, fields, counted.lines)
     if reading.newest_first:
         lines, fields = _turned(lines, counted.lines), {kind: _turned(frame, counted.lines) for kind, frame in fields.items()}
         clock.remarks.append(NEWEST_FIRST)
@@ -235,7 +241,7 @@ def _assembled(name: str, reading: _Reading, peeler: Peeler) -> LogRead:
         clock=clock,
         several=len(reading.origins) > 1,
         span=None if reading.undated else _span(reading.spans[::-1] if reading.newest_first else reading.spans, clock),
-        remarks=(*clock.remarks, *(peeler.remarks if peeler is not None else ()), *_changes(counted.layouts)),
+        remarks=(*clock.remarks, *peeler.remarks, *_changes(counted.layouts), *([] if ended else [UNENDED])),
     )
 
 
