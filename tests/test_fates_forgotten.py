@@ -126,3 +126,13 @@ def test_two_disks_that_have_not_accepted_the_newest_epoch_may_have_gone_on_with
     judged = Incident({1: whole, 2: back, 3: disk("1:1-4", current=1)}).judged()
     assert (fates(judged)["1:4"], fates(judged)["3:5"], judged.verdict) == ("survived", "undecided", "undecided")
     assert fates(Incident({1: whole, 2: whole, 3: back}).judged())["3:5"] == "survived"
+
+
+def test_a_disk_below_the_epoch_that_its_server_joined_may_be_of_a_later_one() -> None:
+    """2 joined epoch 5 at 1:1; its disk has 4:1-2 and acceptedEpoch 4: it was wiped, and helped an epoch 4 that came after 5."""
+    disks = {1: disk("5:1-4", "0:0", 5), 2: disk("4:1-2", "0:0", 4)}
+    judged = Incident(disks, acked="5:4", lines=led(1, 2, "1:0", "1:1", 5, 10)).judged()
+    assert set(fates(judged).values()) == {"undecided"}
+    assert any("up to 0x400000002, has not accepted" in reason for reason in judged.reasons)
+    earlier = Incident({**disks, 2: disk("1:1", "0:0", 1)}, acked="5:4", lines=led(1, 2, "1:0", "1:1", 5, 10)).judged()
+    assert fates(earlier)["5:4"] == "survived"

@@ -12,9 +12,9 @@ from zabtrace.fates.case import Case, build_case
 from zabtrace.fates.flight import tail_above
 from zabtrace.fates.judgement import Judgement
 from zabtrace.fates.never import end_of, first_tops
+from zabtrace.fates.renumbered import renumbered
 from zabtrace.fates.twins import one_per_payload
 from zabtrace.replay.history import History
-from zabtrace.replay.numbering import at_least, led_twice, not_rising
 from zabtrace.zxid import epoch_of
 
 
@@ -93,9 +93,10 @@ def label(case: Case) -> pl.DataFrame:
     rule, number = labels.proven(case.proofs)
     in_epoch, _ = labels.proven([p for p in case.proofs if p.rule in labels.EPOCH_PROOFS])
     leaders = dict(case.history.epochs.filter(pl.col("epoch").is_in(list(case.epochs))).select("epoch", "leader").iter_rows())
-    snapshots, renumbered = case.history.trace.snapshots, _renumbered(case, rows)
+    snapshots = case.history.trace.snapshots
+    again = renumbered(case, rows.filter("contradicted").get_column("epoch"))
     state, holed = labels.membership(case.cuts), labels.in_a_hole(case.chains, snapshots, leaders)
-    holed = holed | labels.forked(case.chains, snapshots, renumbered)
+    holed = holed | labels.forked(case.chains, snapshots, again)
     rows = rows.with_columns(
         state=pl.when((state == labels.IN) & holed).then(labels.OPEN).otherwise(state),
         kept_by=labels.kept_by(case.cuts),
@@ -105,7 +106,7 @@ def label(case: Case) -> pl.DataFrame:
         weak=_weak(case),
         safe=pl.lit(case.outlook.safe),
         held=pl.lit(True) if case.outlook.holds_up_to is None else pl.col("zxid") <= case.outlook.holds_up_to,
-        renumbered=pl.col("epoch").is_in(renumbered),
+        renumbered=pl.col("epoch").is_in(again),
         doubted=pl.lit(False) if case.outlook.doubted_above is None else pl.col("zxid") > case.outlook.doubted_above,
     )
     # a committed write that a later epoch is not shown to have kept: that epoch may be the older one, numbered by a wiped server
@@ -114,23 +115,6 @@ def label(case: Case) -> pl.DataFrame:
     rows = rows.with_columns(doomed=case.outlook.doomed(), never=_never(case, rows))
     rows = rows.with_columns(fate=labels.fate()).with_columns(committed=labels.committed(), at_next_start=labels.at_next_start())
     return sentences.complete(case, one_per_payload(case, rows))
-
-
-def _renumbered(case: Case, rows: pl.DataFrame) -> list[int]:
-    """Epochs whose number was given out twice (acceptedEpoch lost on a quorum): two payloads under one zxid, or two leaders.
-
-    No zxid of such an epoch can be followed: which of the two a later epoch kept, and which one was answered, is not told by numbers. Nor
-    is it of the epochs from one that a server served in after a larger one (``not_rising``) up to that: the larger number is the older one.
-    """
-    doubled = set(rows.filter("contradicted").get_column("epoch").to_list())
-    opened = (
-        case.history.trace.events("quorum_supported").drop_nulls("zxid").group_by(epoch=epoch_of("zxid")).agg(pl.col("server").n_unique())
-    )
-    terms = case.history.terms
-    pairs = [] if terms is None else [(terms.of[old.index], terms.of[new.index].epoch) for old, new in not_rising(terms)]
-    back = {e for before, again in pairs if again is not None for e in case.epochs if again <= e <= at_least(before)}
-    back |= set() if terms is None else led_twice(terms).keys()
-    return sorted(doubled | back | set(opened.filter(pl.col("server") > 1).get_column("epoch").to_list()))
 
 
 def _weak(case: Case) -> pl.Expr:

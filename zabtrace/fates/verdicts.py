@@ -10,6 +10,7 @@ import polars as pl
 from zabtrace.fates.case import Case
 from zabtrace.fates.judgement import counted, told_apart
 from zabtrace.fates.never import End
+from zabtrace.fates.renumbered import went_back
 from zabtrace.replay.numbering import led_twice, not_rising
 from zabtrace.zxid import counter_of, epoch_of, make, text
 
@@ -155,19 +156,20 @@ def _standalone_cut(case: Case, since: int | None) -> Iterator[str]:
 
 
 def _numbered_twice(case: Case) -> Iterator[str]:
-    """Epochs that began a second time, as the logs of those who served in both tell it."""
+    """Epochs that began a second time, or whose numbers do not tell their order."""
     terms = case.history.terms
     pairs = [] if terms is None else [(terms.of[old.index], terms.of[new.index]) for old, new in not_rising(terms)]
     for epoch, leaders in (led_twice(terms) if terms is not None else {}).items():
         yield (
-            f"Epoch {epoch} had more than one leader ({_servers(leaders)}): a quorum had lost its acceptedEpoch (disks wiped or put back to "
-            "an older state), and what was committed under the first one may be gone."
+            f"Epoch {epoch} had more than one leader ({_servers(leaders)}): a quorum had lost its acceptedEpoch (disks wiped or put back "
+            "to an older state), and what was committed under the first one may be gone."
         )
     for number, leader, before in dict.fromkeys((two.epoch, two.leader, one.leader) for one, two in pairs):
         yield (
             f"Epoch {number} of leader {leader} came after an epoch of leader {before} that was not smaller: a quorum had lost its "
             "acceptedEpoch (disks wiped or put back to an older state), and what was committed before may be gone."
         )
+    yield from (one.says for one in went_back(case.history))
 
 
 def _bare(case: Case) -> Iterator[str]:
