@@ -45,6 +45,16 @@ WHYS: tuple[tuple[pl.Expr, str, tuple[str, ...]], ...] = (
         "Server {} may have applied it without logging it: no record of it was read there, and it led a later epoch.",
         ("unlogged_by",),
     ),
+    (
+        (_FATE == "undecided") & pl.col("renumbered"),
+        "The number of epoch {} was given out twice{}: which of the two a disk or a later epoch kept, no zxid tells.",
+        ("epoch", "though"),
+    ),
+    (
+        (_FATE == "undecided") & pl.col("state").is_null() & (pl.col("proof_rule").is_not_null() | pl.col("acked")),
+        "Committed ({}), but not shown to be kept: fewer disks hold it than a commit takes, or a later epoch may have begun.",
+        ("rule",),
+    ),
     (pl.col("state").is_null(), "No later epoch is known, and nothing shows that it was committed or that it was not.", ()),
 )
 """Condition, sentence, and the parts that fill it; the first that applies is printed, else OPEN_WHY."""
@@ -114,6 +124,7 @@ def _why(case: Case) -> pl.Expr:
         "cut": cut,
         "never": never,
         "rule": _committed_by().replace_strict(RULES, default=""),
+        "though": pl.when(pl.col("acked")).then(pl.lit(", and a client was answered for it")).otherwise(pl.lit("")),
         "held": pl.col("on_disk_of").cast(pl.List(pl.String)).list.join(", ").fill_null(""),
         "unlogged_by": pl.col("unlogged_by").cast(pl.List(pl.String)).list.join(", "),
         "epoch": pl.col("epoch"),
@@ -156,12 +167,12 @@ def _own_record() -> pl.Expr:
 def _evidence(case: Case, rows: pl.DataFrame) -> list[list[dict[str, Any]]]:
     """Records first (newest copies before older ones), then what cut them off, then what proves them committed."""
     records = case.chains.join(rows.select("zxid"), on="zxid", how="semi").sort("copy", "server")
-    by_zxid: dict[int, list[dict[str, Any]]] = {}
-    for zxid, source, offset, server in records.select("zxid", "source", "offset", "server").iter_rows():
-        by_zxid.setdefault(zxid, []).append(
+    found: dict[tuple[int, int | None], list[dict[str, Any]]] = {}
+    for zxid, payload, source, offset, server in records.select("zxid", "payload_hash", "source", "offset", "server").iter_rows():
+        found.setdefault((zxid, payload), []).append(
             {"source": source, "line": None, "offset": offset, "says": f"the record of {text(zxid)} in the log of server {server}"}
         )
-    return [_of_one(case, row, by_zxid.get(row["zxid"], [])) for row in rows.iter_rows(named=True)]
+    return [_of_one(case, row, found.get((row["zxid"], row["payload_hash"]), [])) for row in rows.iter_rows(named=True)]
 
 
 def _of_one(case: Case, row: dict[str, Any], records: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -170,7 +181,7 @@ def _of_one(case: Case, row: dict[str, Any], records: list[dict[str, Any]]) -> l
         found += [source.evidence for source in cut.sources[:2]] if cut else []
     if row["acked"]:
         found.append({"source": row["acked_source"], "line": row["acked_line"], "offset": None, "says": "the client was answered"})
-    if row["proof"] is not None:
+    if row["proof"] is not None and not row["contradicted"]:  # a proof names a zxid: of which payload it speaks is not told
         found.append(case.proofs[row["proof"]].evidence)
     if row["told_line"] is not None:
         found.append({"source": row["told_source"], "line": row["told_line"], "offset": None, "says": row["told_says"]})

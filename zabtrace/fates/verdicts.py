@@ -84,6 +84,8 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
     yield from _standalone(case, judged, since)
     yield from _standalone_cut(case, since)
     yield from _numbered_twice(case)
+    yield from _doubled(case, judged)
+    yield from _put_back(case, judged)
     yield from _bare(case)
 
 
@@ -170,6 +172,42 @@ def _numbered_twice(case: Case) -> Iterator[str]:
             "acceptedEpoch (disks wiped or put back to an older state), and what was committed before may be gone."
         )
     yield from (one.says for one in went_back(case.history))
+
+
+def _doubled(case: Case, judged: pl.DataFrame) -> Iterator[str]:
+    """Epochs of which one zxid stands for several transactions: which disks hold which, and what is on none any more."""
+    several = judged.filter((pl.col("rule") == "N2") & (pl.len().over("zxid") > 1)).with_columns(epoch=epoch_of("zxid"))
+    for number in several.get_column("epoch").unique().sort():
+        rows = several.filter(pl.col("epoch") == number)
+        first = rows.get_column("zxid").min()
+        told = f"Epoch {number} was given out twice: from {text(int(str(first)))} on one number stands for two transactions."
+        holders = rows.filter(pl.col("zxid") == first).get_column("on_disk_of").to_list()
+        held = " and ".join(_servers(servers) for servers in holders if servers)
+        gone = judged.filter((epoch_of("zxid") == number) & (pl.col("on_disk_of").list.len() == 0)).get_column("zxid").max()
+        if all(holders):
+            yield f"{told} They lie on {held}."
+        elif isinstance(gone, int):
+            unread = case.outlook.without_disk
+            known = f"unless {_servers(unread)}, not read, {'holds' if len(unread) == 1 else 'hold'} it, " if unread else ""
+            yield (
+                f"{told} One history lies on {held or 'no disk'}; the other one, known up to {text(gone)}, is on no newest disk that was "
+                f"read: disks were wiped or put back to an older state (a restored backup), and {known}what it committed is gone with it."
+            )
+
+
+def _put_back(case: Case, judged: pl.DataFrame) -> Iterator[str]:
+    """Lost writes that earlier copies of a quorum held: no election discards those, so that the disks were put back."""
+    lost = case.chains.join(judged.filter(pl.col("fate") == "lost").select("zxid"), on="zxid", how="semi")
+    newest = lost.join(case.newest, on=["server", "copy"], how="semi").select("server", "zxid")
+    gone = lost.filter(pl.col("copy") > 0).join(newest, on=["server", "zxid"], how="anti")
+    for last in gone.get_column("zxid").unique().sort(descending=True):
+        servers = sorted(set(gone.filter(pl.col("zxid") == last).get_column("server").to_list()))
+        if (config := case.history.config_at(last)).voters and config.is_quorum(servers):
+            yield (
+                f"Earlier copies of {_servers(servers)}, a quorum, held lost writes up to {text(last)} which their newest copies lack: "
+                "these disks were wiped or put back to an older state (a restored backup), or a bug of ZooKeeper struck (zabtrace check)."
+            )
+            return
 
 
 def _bare(case: Case) -> Iterator[str]:
