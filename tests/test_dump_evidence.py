@@ -82,6 +82,13 @@ def test_dumps_without_text_prove_nothing_lost_of_nothing(samples: Path, tmp_pat
     assert {fate for fate, _ in found.values()} == {"undecided"}
 
 
+def test_dumps_without_text_say_what_would_settle_it(samples: Path, tmp_path: Path) -> None:
+    alone = judge(replay(gather([str(incident(samples, tmp_path / "alone", text=False))]))).reasons
+    assert any("Of servers 1, 2, 3 only what a tool printed was read" in reason for reason in alone)
+    beside = judge(replay(gather([str(incident(samples, tmp_path / "beside"))]))).reasons
+    assert not any("only what a tool printed" in reason for reason in beside)
+
+
 def test_an_earlier_dump_gives_the_truncated_writes(samples: Path, tmp_path: Path, truth: dict[int, tuple[str, str]]) -> None:
     """Its records are what server 3 lost; the newest states are bytes."""
     folder = incident(samples, tmp_path, ("server-1", "server-2", "server-3"))

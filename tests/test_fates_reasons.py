@@ -3,6 +3,7 @@
 import polars as pl
 
 from tests.fates_tables import Incident, disk, zxid
+from tests.soundness.ensemble import Line
 
 
 def reasons(disks: dict) -> str:
@@ -72,3 +73,14 @@ def test_no_sentence_denies_a_proof() -> None:
     assert (row["fate"], row["committed"]) == ("undecided", "yes")
     assert "nothing shows that it was committed" not in row["why"]
     assert "given out twice" in row["why"]
+
+
+# ---------------------------------------------------------------- what would settle it
+def test_the_logs_that_were_not_given_are_named_as_what_settles_it() -> None:
+    """Of silent disks one may have been put back: the logs would tell it (N1)."""
+    disks = {1: disk("1:1-5 / 2:1-3", current=2), 2: disk("1:1-5 / 2:1-3", current=2), 3: disk("1:1-9")}
+    silent = Incident(disks).judged().writes.filter(pl.col("zxid") == zxid("1:8")).row(0, named=True)
+    assert silent["committed"] == "unknown"
+    assert silent["settled_by"].startswith("the text log of server 1, 2, 3 ")
+    spoken = Incident(disks, lines={1: [Line("banner", "x", {}, 1)]}).judged().writes.filter(pl.col("zxid") == zxid("1:8"))
+    assert spoken.item(0, "settled_by").startswith("the text log of server 2, 3 ")

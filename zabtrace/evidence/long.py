@@ -39,7 +39,7 @@ WHOLE = 3_000_000
 FOLD_FROM = 32 << 20
 """Bytes of transaction logs, their padding left out, from which a history is long."""
 BLOCK = 1 << 20
-RECONFIG = next(op.code for op in opcodes.OPS if op.name == "reconfig")
+RECONFIG, CREATE_SESSION = (next(op.code for op in opcodes.OPS if op.name == name) for name in ("reconfig", "createSession"))
 AROUND = (-1, 0, 1)
 """A zxid that is named stays with its neighbours: a rule may ask for what lies directly below or above it."""
 TABLES = (schema.TXNS, schema.TXN_OPS, schema.FOLDS)
@@ -110,6 +110,13 @@ class Long:
         return thin.long.unfolded(thin, chosen) if thin.long is not None and chosen else thin
 
     @cached_property
+    def created(self) -> pl.DataFrame:
+        """Every creation of a session in these logs, those that were left out too: session, zxid."""
+        columns = [stretch.columns for log in self.logs for stretch in log.outline.stretches]
+        made = [pl.DataFrame({"session": c.session, "zxid": c.zxid}).filter(pl.Series(c.type == CREATE_SESSION)) for c in columns]
+        return pl.concat([pl.DataFrame(schema={"session": pl.Int64, "zxid": pl.Int64}), *made]).unique()
+
+    @cached_property
     def sessions(self) -> pl.DataFrame:
         """The busiest sessions: session, records (as many as the server has of it whose newest logs have most), first and last zxid."""
         servers = sorted({log.server for log in self.logs if log.copy == 0 and log.server is not None})
@@ -152,9 +159,9 @@ def _written(source: Source) -> int:
     return max(end, 0)
 
 
-def named(trace: Trace, logs: Iterable[Outline], asked: Ints) -> Ints:
+def named(trace: Trace, logs: Sequence[Outline], asked: Ints) -> Ints:
     """Every number of the evidence that can be a zxid, and the zxids of records that are looked at whatever they hold."""
-    found = np.unique(np.concatenate([asked.astype(np.int64), *_numbers(trace), *_of_interest(trace, logs)]))
+    found = np.unique(np.concatenate([asked.astype(np.int64), *_numbers(trace), *_of_interest(trace, logs), *_last_committed(trace, logs)]))
     return np.unique(np.concatenate([found + step for step in AROUND]))
 
 
@@ -217,6 +224,15 @@ def _of_interest(trace: Trace, logs: Iterable[Outline]) -> Iterator[Ints]:
         yield columns.zxid[columns.type == RECONFIG]
         if sessions.size:
             yield columns.zxid[np.isin(columns.session, sessions)]
+
+
+def _last_committed(trace: Trace, logs: Sequence[Outline]) -> Iterator[Ints]:
+    """Per log and epoch the last creation of a session that a server says it has committed: what is below is committed too."""
+    told = trace.fields.get("session_committed")
+    sessions = np.unique(_values(told, "session")) if told is not None else np.zeros(0, np.int64)
+    for columns in (stretch.columns for log in logs for stretch in log.stretches if sessions.size):
+        zxid = np.sort(columns.zxid[(columns.type == CREATE_SESSION) & np.isin(columns.session, sessions)])
+        yield zxid[np.append(np.diff(zxid >> 32) > 0, True)[: zxid.size]]
 
 
 def _decoded(log: Log, kept: Kept, folded: Folded) -> Tables:

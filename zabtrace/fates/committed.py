@@ -207,7 +207,27 @@ def servers_words(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
         yield Proof("C6", row["top"], row["message"], row["source"], line=row["line"])
 
 
-PROOFS: tuple[Callable[[History, pl.DataFrame], Iterator[Proof]], ...] = (clients, observers, servers_words, snapshots, quorum_of_disks)
+def session_lines(history: History) -> pl.DataFrame:
+    """Lines of servers in service about sessions that they have committed: server, session, ``epoch`` served, source, line, message."""
+    return said(history, ("session_committed",)).filter(pl.col("open") & pl.col("session").is_not_null() & (pl.col("epoch") > 0))
+
+
+def sessions(history: History, chains: pl.DataFrame) -> Iterator[Proof]:
+    """C6: a server in service applied the creation of a session (3.6+): the last one per epoch, of those with one record.
+
+    LeaderSessionTracker and LearnerSessionTracker.commitSession print it when the record is applied. What is applied before UPTODATE or the
+    leader's quorum may not be committed: such lines are not counted, and those of sessions that two zxids create neither.
+    """
+    made = history.trace.txns.filter((pl.col("op") == "createSession") & pl.col("checksum_ok").fill_null(True))
+    once = made.select("session", "zxid").unique().filter(pl.len().over("session") == 1)
+    known = session_lines(history).join(once, on="session", suffix="_made").filter(epoch_of("zxid_made") <= pl.col("epoch"))
+    for row in known.sort("zxid_made").group_by(made=epoch_of("zxid_made"), maintain_order=True).last().iter_rows(named=True):
+        yield Proof("C6", row["zxid_made"], row["message"], row["source"], line=row["line"])
+
+
+PROOFS: tuple[Callable[[History, pl.DataFrame], Iterator[Proof]], ...] = (
+    clients, observers, servers_words, sessions, snapshots, quorum_of_disks,
+)  # fmt: skip
 
 
 def proofs(history: History, chains: pl.DataFrame) -> list[Proof]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import polars as pl
 
 from zabtrace import schema
-from zabtrace.fates import answers, labels, ranges, sentences, verdicts
+from zabtrace.fates import answers, labels, ranges, sentences, sessions, verdicts
 from zabtrace.fates.case import Case, build_case
 from zabtrace.fates.flight import tail_above
 from zabtrace.fates.judgement import Judgement
@@ -22,7 +22,7 @@ def judge(history: History, since: int | None = None) -> Judgement:
     """Judge every write. ``since`` (a zxid) narrows the verdict to what was written from there on; every label is still given."""
     case = build_case(history, since)
     writes = label(case)
-    told = ranges.ranges(case.history, case.cuts, writes, case.ends)
+    told = pl.concat([ranges.ranges(case.history, case.cuts, writes, case.ends), sessions.forgotten(case, writes)])
     tail = tail_above(case)
     outcome = verdicts.verdict(case, writes, told, since, tail)
     return Judgement(

@@ -11,6 +11,7 @@ from zabtrace.fates.case import Case
 from zabtrace.zxid import text
 
 MOST_EVIDENCE = 5
+EARLIER = "an earlier copy of the disks (--before), or what clients recorded (--clients)"
 RULES = {
     "C1": "on a quorum of disks",
     "C2": "in the initial history of an established epoch",
@@ -140,7 +141,9 @@ def _settled_by(case: Case) -> pl.Expr:
     """What would settle an open fate or an open commit."""
     voters = case.history.config_at().voters
     missing = ", ".join(str(s) for s in case.outlook.without_disk) if voters else ""
-    wanted = f"the disk of server {missing}" if missing else "an earlier copy of the disks (--before), or what clients recorded (--clients)"
+    silent = sorted(voters - set(case.history.trace.lines.get_column("server").unique().to_list()))
+    logs = f"the text log of server {', '.join(map(str, silent))} (it tells votes and synchronizations), " if silent else ""
+    wanted = f"the disk of server {missing}" if missing else f"{logs}{EARLIER}"
     wanted = wanted if voters else "a configuration that names the voters (zoo.cfg)"
     open_ = (pl.col("fate") == "undecided") | (
         pl.col("fate").is_in(["truncated", "shadowed", "pending"]) & (pl.col("committed") == "unknown")

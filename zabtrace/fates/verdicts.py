@@ -32,8 +32,8 @@ def verdict(case: Case, writes: pl.DataFrame, told: pl.DataFrame, since: int | N
     judged = apart if since is None else apart.filter(pl.col("zxid") >= since)
     reasons = tuple(_reasons(case, judged, told, since))
     found = counted(judged, case.history.trace.folded)
-    forgotten = told.filter((pl.col("fate") == "lost") & (pl.col("to") >= (since or 0)))
-    found = {**found, "lost": found.get("lost", 0) + int(forgotten.get_column("count").sum())}
+    forgotten = told.filter((pl.col("fate") == "lost") & (pl.coalesce("to", "from") >= (since or 0)))
+    found = {**found, "lost": found.get("lost", 0) + int(forgotten.get_column("count").fill_null(1).sum())}
     name = "lost" if found.get("lost") else "diverged" if found.get("diverged") else "undecided" if reasons else "nothing_lost"
     return Outcome(name, _message(name, judged, told, found), reasons)
 
@@ -86,6 +86,7 @@ def _reasons(case: Case, judged: pl.DataFrame, told: pl.DataFrame, since: int | 
     yield from _numbered_twice(case)
     yield from _doubled(case, judged)
     yield from _put_back(case, judged)
+    yield from _printed(case)
     yield from _bare(case)
 
 
@@ -220,6 +221,19 @@ def _bare(case: Case) -> Iterator[str]:
         yield "No transaction record was read: text or snapshots alone do not tell what was written."
 
 
+def _printed(case: Case) -> Iterator[str]:
+    """Servers of which only dumps were read, as ZooKeeper's own tools print them: witnesses of records, of no state."""
+    trace = case.history.trace
+    dumped = set(trace.txns.filter(pl.col("dump").fill_null(False)).get_column("server").drop_nulls().to_list())
+    alone = sorted(dumped & set(case.outlook.without_disk)) if case.outlook.voters_known else []
+    texts = set(trace.lines.get_column("server").unique().to_list())
+    if alone and not texts.issuperset(alone):
+        yield (
+            f"Of {_servers(alone)} only what a tool printed was read: it tells neither currentEpoch nor when that was. The folders "
+            f"(version-2) would settle it, or the text logs beside it."
+        )
+
+
 def _message(name: str, judged: pl.DataFrame, told: pl.DataFrame, found: dict[str, int]) -> str:
     """The banner's sentence."""
     discarded = sum(found.get(f, 0) for f in DISCARDED)
@@ -231,13 +245,15 @@ def _message(name: str, judged: pl.DataFrame, told: pl.DataFrame, found: dict[st
     )
     bounds = [
         judged.filter(pl.col("fate") == "lost").select(low="zxid", high="zxid"),
-        told.filter(pl.col("fate") == "lost").select(low="from", high="to"),
+        told.filter(pl.col("fate") == "lost").select(low="from", high=pl.coalesce("to", "from")),
     ]
     lost = pl.concat(bounds)
+    open_ended = told.filter((pl.col("fate") == "lost") & pl.col("to").is_null()).height > 0
+    at_least, upto = ("At least ", "and above") if open_ended else ("", f"to {text(int(str(lost['high'].max())))}" if lost.height else "")
     return {
         "nothing_lost": "Nothing was ever written." if judged.is_empty() and not in_ranges else "No committed write was lost" + tail,
-        "lost": f"{_count(found.get('lost', 0), 'committed write')} {'was' if found.get('lost') == 1 else 'were'} lost"
-        + (f" ({text(int(str(lost['low'].min())))} to {text(int(str(lost['high'].max())))})." if lost.height else "."),
+        "lost": f"{at_least}{_count(found.get('lost', 0), 'committed write')} {'was' if found.get('lost') == 1 else 'were'} lost"
+        + (f" ({text(int(str(lost['low'].min())))} {upto})." if lost.height else "."),
         "diverged": f"The servers' histories contradict each other about {_count(found.get('diverged', 0), 'write')}.",
         "undecided": "It cannot be told whether a committed write was lost.",
     }[name]
