@@ -79,7 +79,7 @@ def _range(
     known = history.trace.stands_for(writes.filter((pl.col("zxid") >= first) & (pl.col("zxid") <= stood)))
     if known == stood - first + 1:
         return None
-    end = next((end for end in ends if end.epoch == epoch(stood) and end.successor == cut.epoch), None)
+    end = next((end for end in ends if end.epoch == epoch(stood) and _discards(cuts, end.successor, cut.epoch, first)), None)
     never = end is not None and end.never_above is not None and first > end.never_above
     place = {"source": sync["source"], "line": sync["line"], "offset": None, "says": _message(history, sync)}
     learner = sync["learner"]
@@ -94,6 +94,18 @@ def _range(
         "why": f"Server {learner} stood at {text(stood)} when epoch {cut.epoch} synchronized it by {mode}, "
         f"and the initial history of that epoch ends at {text(kept)}.",
     }
+
+
+def _discards(cuts: Mapping[int, Cut], successor: int, e: int, first: int) -> bool:
+    """Is ``successor`` the epoch ``e``, or an older one, behind which every epoch up to ``e`` began without what is from ``first`` on?
+
+    Then N1 is of the beginning of ``successor``: what no quorum had there can only have been committed if a later epoch brought it back.
+    """
+    return successor == e or (successor < e and all(_lacks(cut, first) for g, cut in cuts.items() if successor <= g < e))
+
+
+def _lacks(cut: Cut, first: int) -> bool:
+    return cut.high is not None and max(cut.high, cut.high if cut.low is None else cut.low) < first
 
 
 def _message(history: History, sync: dict[str, object]) -> str:
