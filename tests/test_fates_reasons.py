@@ -1,9 +1,11 @@
 """Why a verdict is not better: the sentences name the files that show it, and options only where they help."""
 
 import polars as pl
+import pytest
 
 from tests.fates_tables import Incident, disk, zxid
 from tests.soundness.ensemble import Line
+from zabtrace.fates import sentences
 
 
 def reasons(disks: dict) -> str:
@@ -84,3 +86,11 @@ def test_the_logs_that_were_not_given_are_named_as_what_settles_it() -> None:
     assert silent["settled_by"].startswith("the text log of server 1, 2, 3 ")
     spoken = Incident(disks, lines={1: [Line("banner", "x", {}, 1)]}).judged().writes.filter(pl.col("zxid") == zxid("1:8"))
     assert spoken.item(0, "settled_by").startswith("the text log of server 2, 3 ")
+
+
+def test_evidence_that_is_put_together_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many writes at a time bound the memory; which part a write falls into changes nothing."""
+    whole = SERVED_TWICE.judged().writes
+    monkeypatch.setattr(sentences, "AT_ONCE", 2)
+    assert SERVED_TWICE.judged().writes.equals(whole)
+    assert whole.filter(pl.col("fate") != "survived").get_column("evidence").list.len().min() > 0

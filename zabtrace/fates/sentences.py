@@ -11,6 +11,9 @@ from zabtrace.fates.case import Case
 from zabtrace.zxid import text
 
 MOST_EVIDENCE = 5
+AT_ONCE = 50_000
+"""So many writes have their evidence put together at a time."""
+EVIDENCE = tuple(column for column in schema.WRITES if column.name == "evidence")
 EARLIER = "an earlier copy of the disks (--before), or what clients recorded (--clients)"
 RULES = {
     "C1": "on a quorum of disks",
@@ -81,14 +84,13 @@ def complete(case: Case, rows: pl.DataFrame) -> pl.DataFrame:
     plain = rows.filter(pl.col("fate") == "survived").with_columns(evidence=_own_record())
     others = rows.filter(pl.col("fate") != "survived")
     shown = schema.conform(schema.WRITES, plain)
-    if others.height:
-        shown = pl.concat(
-            [
-                shown,
-                schema.conform(schema.WRITES, others.with_columns(pl.Series("evidence", _evidence(case, others), dtype=schema.EVIDENCE))),
-            ]
-        )
-    return shown.sort("zxid")
+    return pl.concat([shown, *(_with_evidence(case, part) for part in others.iter_slices(AT_ONCE))]).sort("zxid")
+
+
+def _with_evidence(case: Case, rows: pl.DataFrame) -> pl.DataFrame:
+    """schema.WRITES; the lists by way of a frame of the schema, since a series of each one takes 10 KB."""
+    found = schema.frame(EVIDENCE, ({"evidence": of_one} for of_one in _evidence(case, rows)))
+    return schema.conform(schema.WRITES, rows.hstack(found))
 
 
 def _rule() -> pl.Expr:
