@@ -51,10 +51,8 @@ class Sent:
     """DIFF, TRUNC or SNAP as announced (3.4: the mode line); a later snapshot overrides it."""
     equal: bool = False
     refused: bool = False
-    fell_back: bool = False
     forced: bool = False
     snapshot: int | None = None
-    acked: bool = False
 
     @property
     def established(self) -> bool:
@@ -169,10 +167,8 @@ NOTES: dict[str, Callable[[Sent, dict[str, Any]], None]] = {
     "sync_diff_misprinted_trunc": _trunc,
     "sync_mode": lambda sent, row: setattr(sent, "mode", row["mode"]),
     "sync_trunc_refused_epoch": _setter("refused"),
-    "sync_fallback_snap": _setter("fell_back"),
     "sync_force_snap": _setter("forced"),
     "sync_snap": _snap,
-    "newleader_ack": _setter("acked"),
 }
 """What each of the leader's lines adds to what is known of the synchronization."""
 
