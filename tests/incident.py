@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 from zabtrace import schema
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import Judgement
+from zabtrace.held import Plain
 from zabtrace.predict import Learner, Prediction, Rebuild, Start
 from zabtrace.protocol.quorum import Config
 from zabtrace.replay.history import History, Outage
+from zabtrace.replay.votes import Given
 
 HOSTILE = "/a<script>alert(1)</script>[bold]\x1b[31m\u202eb"
 START = datetime(2026, 11, 21, 0, 9, 49, 857000, UTC)
@@ -104,7 +106,7 @@ def trace() -> Trace:
                 {"source": "x\x1b[2J<img src=x onerror=alert(1)>", "kind": "unrecognised", "bytes": 3},
             ],
         ),
-        lines=schema.frame(schema.LINES, lines),
+        held=Plain(schema.frame(schema.LINES, lines)),
         levels=schema.frame(
             schema.LEVELS,
             [
@@ -198,7 +200,7 @@ def history() -> History:
                 },
             ],
         ),
-        votes=schema.frame(
+        cast=Given(schema.frame(
             schema.VOTES,
             [
                 {
@@ -215,7 +217,7 @@ def history() -> History:
                 }
                 for n, seen in enumerate((1, 2))
             ],
-        ),
+        )),
         epochs=schema.frame(
             schema.EPOCHS,
             [

@@ -13,6 +13,7 @@ from zabtrace.charts.progress import POINTS, Scale, binned, thinned
 from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import FATES as ALL_FATES
 from zabtrace.fates.judgement import Judgement
+from zabtrace.held import Plain
 from zabtrace.replay.history import History
 
 
@@ -131,7 +132,7 @@ def test_pauses_lie_before_the_line_that_tells_of_them():
     line = {"server": 1, "source": "a.log", "order": 0, "line": 9}
     lines = schema.frame(schema.LINES, [{**line, "time": incident.at(10), "kind": "jvm_pause", "message": "Detected pause"}])
     fields = {"jvm_pause": pl.DataFrame([{**{key: line[key] for key in ("server", "source", "line")}, "ms": 3000}])}
-    paused = replace(history, trace=replace(history.trace, lines=lines, fields=fields))
+    paused = replace(history, trace=replace(history.trace, held=Plain(lines, fields)))
     pause = named(json.loads(charts.figure_json("timeline", paused, incident.judgement())), "pause")
     assert (pause["base"], pause["x"]) == ([round(incident.at(7).timestamp() * 1000)], [3000.0])
 

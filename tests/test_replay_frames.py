@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from zabtrace import schema
 from zabtrace.evidence.trace import Trace
+from zabtrace.held import Plain
 from zabtrace.replay import replay
 from zabtrace.replay.handshakes import Received, Sent, paired
 from zabtrace.replay.roles import Interval
@@ -35,7 +36,7 @@ def trace(events: Sequence[Event] = (), **tables: Any) -> Trace:
         kind: pl.DataFrame(rows, schema=types | {k: v for k, v in schema.types(schema.FIELDS).items() if any(k in row for row in rows)})
         for kind, rows in fields.items()
     }
-    return Trace(lines=schema.frame(schema.LINES, lines), fields=by_kind, **tables)
+    return Trace(held=Plain(schema.frame(schema.LINES, lines), by_kind), **tables)
 
 
 def heard(

@@ -12,6 +12,7 @@ from browser import browser, needs_chromium, opened
 
 from zabtrace import schema
 from zabtrace.replay.history import History
+from zabtrace.replay.votes import Given
 from zabtrace.report import ballots, page
 from zabtrace.report.content import Findings, Wish, gather
 
@@ -28,7 +29,7 @@ def voted() -> History:
         {**log, "server": server, "seen_by": seen, "voted_for": leader, "zxid": zxid, "time": incident.at(second), "line": line}
         for server, seen, leader, zxid, second, line in rows
     ]
-    return replace(incident.history(), votes=schema.frame(schema.VOTES, votes))
+    return replace(incident.history(), cast=Given(schema.frame(schema.VOTES, votes)))
 
 
 @pytest.fixture(scope="module")

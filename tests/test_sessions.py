@@ -7,6 +7,7 @@ import pytest
 from tree_bytes import BIRTH, close_session, create, delete, error, folder, multi, node, open_session, set_data, snapshot, trace_of
 
 from zabtrace import cli, schema
+from zabtrace.held import Plain
 from zabtrace.replay.tree import tree_at
 from zabtrace.replay.tree_clients import clients
 from zabtrace.replay.tree_history import changes, shown
@@ -80,7 +81,7 @@ def test_addresses_of_clients(history_of):
     fields = pl.DataFrame(
         {"server": [1] * 3, "source": ["log"] * 3, "line": [1, 2, 3], "session": [5, 5, 5], "address": ["/b:1", "/a:2", "/b:1"]}
     )
-    told = clients(type(trace)(lines=lines, fields={"session_created": fields}))
+    told = clients(type(trace)(held=Plain(lines, {"session_created": fields})))
     assert told.rows() == [(5, "b:1, a:2")]
 
 

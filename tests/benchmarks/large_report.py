@@ -29,6 +29,7 @@ from zabtrace.evidence.trace import Trace
 from zabtrace.fates.judgement import Judgement
 from zabtrace.protocol.quorum import Config
 from zabtrace.replay.history import History, Outage
+from zabtrace.replay.votes import Given
 from zabtrace.report import page
 from zabtrace.report.content import Findings, Wish, gather
 
@@ -136,7 +137,7 @@ def history(transactions: int, servers: int, sessions: int, elections: int) -> t
         trace=Trace(servers=names, txns=txns),
         configs=(Config(voters=frozenset(range(1, servers + 1))),),
         roles=schema.frame(schema.ROLES, roles),
-        votes=schema.frame(schema.VOTES, votes),
+        cast=Given(schema.frame(schema.VOTES, votes)),
         elections=schema.frame(schema.ELECTIONS, held),
         epochs=schema.frame(schema.EPOCHS, epochs),
         syncs=schema.frame(schema.SYNCS, syncs),

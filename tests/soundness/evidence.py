@@ -15,6 +15,7 @@ from tests.soundness.server import Disk
 from zabtrace import schema
 from zabtrace.evidence.copies import OLDER, older
 from zabtrace.evidence.trace import Trace
+from zabtrace.held import Plain
 
 if TYPE_CHECKING:
     from zabtrace.evidence.copies import State
@@ -227,8 +228,7 @@ class _Tables:
                 schema.SERVERS,
                 [{"server": s, "label": str(s), "version": self.version if s in told else None} for s in known],
             ),
-            lines=schema.frame(schema.LINES, self.lines),
-            fields={kind: _fields(rows) for kind, rows in self.fields.items()},
+            held=Plain(schema.frame(schema.LINES, self.lines), {kind: _fields(rows) for kind, rows in self.fields.items()}),
             txns=schema.frame(schema.TXNS, self.txns),
             txn_files=schema.frame(schema.TXN_FILES, self.files),
             snapshots=schema.frame(schema.SNAPSHOTS, self.snapshots),

@@ -15,8 +15,10 @@ import polars as pl
 
 from zabtrace import schema, zxid
 from zabtrace.fates.judgement import Judgement
+from zabtrace.held import Plain
 from zabtrace.incidents.alignment import Alignment
 from zabtrace.replay.history import History, Outage
+from zabtrace.replay.votes import Given
 
 SHIFT = "shift"
 """Column of ROLES and VOTES as they are drawn: by how many ms their times are shifted."""
@@ -30,9 +32,9 @@ def aligned(history: History, how: Alignment) -> History:
     lines = trace.lines.with_columns(_moved("time", _by("server", how.shifts)))
     return replace(
         history,
-        trace=replace(trace, lines=lines, txns=by_leader(trace.txns, history, how)),
+        trace=replace(trace, held=Plain(lines, trace.fields), txns=by_leader(trace.txns, history, how)),
         roles=_shifted(history.roles, "server", how, "start", "end"),
-        votes=_shifted(history.votes, "seen_by", how, "time"),
+        cast=Given(_shifted(history.votes, "seen_by", how, "time")),
         epochs=_shifted(history.epochs, "leader", how, "established", "ended").drop(SHIFT),
         elections=by_printer(history.elections, history, how, "start", "end"),
         syncs=by_printer(history.syncs, history, how, "time"),

@@ -54,16 +54,16 @@ class Asked:
         if not self.quiet:
             sys.stderr.write(f"zabtrace: {text}\n")
 
-    def trace(self, *, lines: bool = True, fold: Sequence[int] | None = None, routine: bool = True) -> Trace:
+    def trace(self, *, lines: bool = True, fold: Sequence[int] | None = None, routine: bool = True, pack: bool = False) -> Trace:
         """Read the evidence; without ``lines`` logs are only counted. Raises NoEvidenceError where nothing readable was named.
 
         With ``fold``, the zxids that are asked for, a long history is folded; without ``routine`` the lines of routine traffic (requests,
-        sessions, client connections) are only counted.
+        sessions, client connections) are only counted; with ``pack`` lines are held packed.
         """
         from zabtrace.evidence import gather
 
         with self.step("reading the evidence"):
-            return gather(self.evidence, self.before, self.clients, self.timezone, self.log_pattern, lines, fold, routine)
+            return gather(self.evidence, self.before, self.clients, self.timezone, self.log_pattern, lines, fold, routine, pack)
 
     def lines(self, wanted: Collection[str | None] | None = None) -> tuple[Trace, Iterator[Trace]]:
         """The servers, and the lines of their logs (of the ``wanted`` kinds at least), part by part.
@@ -83,6 +83,7 @@ class Asked:
         routine: bool = True,
         told: str | None = None,
         at: Point | None = None,
+        pack: bool = False,
     ) -> History:
         """Read the evidence and replay it; of a folded history that is ``drawn`` enough stays for that.
 
@@ -91,7 +92,7 @@ class Asked:
         from zabtrace.evidence.telling import around, telling
         from zabtrace.replay import replay
 
-        trace = self.trace(fold=fold, routine=routine)
+        trace = self.trace(fold=fold, routine=routine, pack=pack)
         trace = trace if told is None else telling(trace, told)
         trace = trace if at is None or at.time is None else around(trace, at.time)
         if drawn and trace.long is not None:

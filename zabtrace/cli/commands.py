@@ -85,7 +85,7 @@ def _of_history(asked: Asked, name: str) -> int:
     from zabtrace.render import answers
 
     _check_target(asked)
-    history = asked.history()
+    history = asked.history(pack=True)
     put(asked, answers.HISTORY[name](history, asked.window(history.trace.servers)))
     return 0
 
@@ -105,7 +105,7 @@ def elections(asked: Asked, steps: bool) -> int:
     from zabtrace.render import answers
 
     _check_target(asked)
-    history = asked.history()
+    history = asked.history(pack=True)
     put(asked, answers.elections(history, asked.window(history.trace.servers), steps=steps))
     return 0
 

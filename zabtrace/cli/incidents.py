@@ -28,7 +28,7 @@ def incidents(asked: Asked) -> int:
 
     if asked.output is not None:
         refuse_inside_evidence(asked.output, asked)
-    history = asked.history()
+    history = asked.history(pack=True)
     with asked.step("looking for what was lost"):
         found = found_in(history)
     put(asked, view(found, Names.of(history.trace.servers), asked.window(history.trace.servers)))

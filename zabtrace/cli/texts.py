@@ -81,11 +81,12 @@ def _remark(asked: Asked, trace: Trace) -> None:
 
 
 def _list_unknown(asked: Asked) -> None:
+    from zabtrace.held import Plain
     from zabtrace.render import lines
 
     head, parts = asked.lines((None,))
     window = asked.window(head.servers)
-    unread = (replace(part, lines=part.lines.filter(part.lines["kind"].is_null()), left_out=0) for part in parts)
+    unread = (replace(part, held=Plain(part.lines.filter(part.lines["kind"].is_null()), part.fields), left_out=0) for part in parts)
     put(asked, lines.unknown(lines.Chosen(unread, lambda part: window.narrow(part.lines)), head))
 
 

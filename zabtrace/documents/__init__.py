@@ -101,7 +101,7 @@ def elections(history: History, window: Window = _ALL) -> Document:
 def _elections(history: History, shown: pl.DataFrame, names: wording.Names) -> Iterator[Document]:
     """Some elections at a time, each with its votes."""
     for part in shown.iter_slices(ELECTIONS):
-        votes = _votes(history.votes.filter(pl.col("election").is_in(part["election"].implode())), names)
+        votes = _votes(history.cast.of(part["election"]), names)
         for row in wording.rows(part, names):
             yield _election(row, votes.get(row["election"], []), names)
 

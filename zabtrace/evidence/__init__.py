@@ -25,11 +25,12 @@ def gather(
     lines: bool = True,
     fold: Sequence[int] | None = None,
     routine: bool = True,
+    pack: bool = False,
 ) -> Trace:
     """Read all evidence into a Trace; see ``gathering.gather``."""
     from zabtrace.evidence import gathering
 
-    return gathering.gather(arguments, before, clients, timezone, log_pattern, lines, fold, routine)
+    return gathering.gather(arguments, before, clients, timezone, log_pattern, lines, fold, routine, pack)
 
 
 def znodes(arguments: Sequence[str], before: Sequence[str] = (), timezone: Sequence[str] = ()) -> pl.DataFrame:

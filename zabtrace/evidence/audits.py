@@ -15,6 +15,7 @@ from zabtrace import schema
 from zabtrace.evidence import kinds
 from zabtrace.evidence.entry import Entry
 from zabtrace.evidence.trace import Trace
+from zabtrace.held import Plain
 
 KIND = "audit"
 
@@ -35,7 +36,7 @@ def lines(entries: Iterable[Entry]) -> Trace:
         return Trace()
     records = [schema.conform(schema.LINES, entry.audit.lines, server=entry.server, order=0) for entry in found if entry.audit]
     fields = [_fields(entry) for entry in found if entry.audit and KIND in entry.audit.fields]
-    return Trace(lines=pl.concat(records), fields={KIND: pl.concat(fields, how="diagonal")} if fields else {})
+    return Trace(held=Plain(pl.concat(records), {KIND: pl.concat(fields, how="diagonal")} if fields else {}))
 
 
 def _fields(entry: Entry) -> pl.DataFrame:
@@ -54,7 +55,7 @@ def parts(entries: Iterable[Entry], head: Trace) -> Iterator[Trace]:
             for frame, fields, _ in log_parts(entry.source, log):
                 place = [pl.lit(entry.server, dtype=schema.INT).alias("server"), pl.lit(entry.source.name).alias("source")]
                 placed = {kind: told.select(*place, pl.all().exclude("server", "source")) for kind, told in fields.items()}
-                yield replace(head, lines=schema.conform(schema.LINES, frame, server=entry.server, order=0), fields=placed)
+                yield replace(head, held=Plain(schema.conform(schema.LINES, frame, server=entry.server, order=0), placed))
 
 
 def joined(trace: Trace) -> Trace:
@@ -66,4 +67,4 @@ def joined(trace: Trace) -> Trace:
     for kind, told in audit.fields.items():
         fields[kind] = pl.concat([fields[kind], told], how="diagonal") if kind in fields else told
     lines_ = pl.concat([trace.lines, audit.lines]).sort("server", "order", "source", "line", nulls_last=True)
-    return replace(trace, lines=lines_, fields=fields)
+    return replace(trace, held=Plain(lines_, fields))

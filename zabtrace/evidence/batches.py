@@ -17,6 +17,7 @@ from zabtrace import schema
 from zabtrace.evidence import audits, gathering
 from zabtrace.evidence.entry import Entry, one_sid
 from zabtrace.evidence.trace import Trace
+from zabtrace.held import Plain
 from zabtrace.logs import LogRead, log_parts
 from zabtrace.logs.read import NEWEST_FIRST
 
@@ -57,4 +58,4 @@ def _parts(head: Trace, log: LogRead, entry: Entry, pattern: str | None, wanted:
         place = [pl.lit(server, dtype=pl.Int64).alias("server"), pl.lit(name).alias("source")]
         placed = {kind: df.select(*place, pl.all().exclude("server", "source")) for kind, df in fields.items()}
         lines_ = schema.conform(schema.LINES, frame, server=server, order=entry.order)
-        yield replace(head, lines=lines_, fields=placed, left_out=left_out)
+        yield replace(head, held=Plain(lines_, placed), left_out=left_out)

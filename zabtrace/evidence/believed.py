@@ -17,6 +17,7 @@ from zabtrace.evidence.trace import Trace
 from zabtrace.zxid import epoch_of, text
 
 NAMED = ("zxid", "reply_zxid", "czxid", "mzxid")
+EPOCHS = ("epoch", "peer_epoch", "accepted_epoch")
 A_YEAR = 365 * 24 * 3600 * 5
 """Elections in a year, five a second."""
 NEXT_STEP = "Compare with the client's recorder; the operation is judged as if it named no zxid there."
@@ -48,10 +49,7 @@ def _reason(name: str, zxid: int, newest: int) -> str:
 def _epochs(trace: Trace) -> Iterator[int]:
     """The largest epoch of each kind of thing that a server wrote."""
     zxids = [(trace.txns, "zxid"), (trace.txn_files, "last_zxid"), (trace.snapshots, "zxid"), (trace.facts, "zxid")]
-    zxids += [(rows, "zxid") for rows in trace.fields.values() if "zxid" in rows.columns]
-    numbers = [(trace.epoch_files, "epoch")]
-    numbers += [
-        (rows, name) for rows in trace.fields.values() for name in ("epoch", "peer_epoch", "accepted_epoch") if name in rows.columns
-    ]
-    found = [rows.select(epoch_of(name).max()).item() for rows, name in zxids] + [rows.get_column(name).max() for rows, name in numbers]
+    found = [rows.select(epoch_of(name).max()).item() for rows, name in zxids] + [trace.epoch_files["epoch"].max()]
+    for rows in trace.held.told("zxid", *EPOCHS):
+        found += [rows.select(epoch_of("zxid").max() if name == "zxid" else pl.col(name).max()).item() for name in rows.columns]
     return (number for number in found if isinstance(number, int))

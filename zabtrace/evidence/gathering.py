@@ -23,6 +23,7 @@ from zabtrace.evidence.mixed import parted
 from zabtrace.evidence.reading import entries_of, in_order, read_data, read_outlines, read_texts, reread
 from zabtrace.evidence.repeats import without_twins
 from zabtrace.evidence.trace import Trace
+from zabtrace.held import Packed, Plain
 from zabtrace.records import read_snapshot
 
 EXPECTED = (
@@ -42,15 +43,17 @@ def gather(
     lines: bool = True,
     fold: Sequence[int] | None = None,
     routine: bool = True,
+    pack: bool = False,
 ) -> Trace:
     """Read all evidence.
 
     ``arguments`` and ``before`` are paths as on the command line (``before``: oldest first), ``clients`` client histories,
     ``timezone`` entries ``[NAME=]ZONE``, ``log_pattern`` a conversion pattern that some logs follow. Without ``lines`` text logs are
     only counted, without ``routine`` their lines of routine traffic are. With ``fold``, the zxids that are asked for, a long history
-    is folded (``folding``). Raises NoEvidenceError where nothing readable is there, UsageError for a wrong zone or pattern.
+    is folded (``folding``). With ``pack``, lines are packed (``held``): for whoever looks at few kinds of any number of them. Raises
+    NoEvidenceError where nothing readable is there, UsageError for a wrong zone or pattern.
     """
-    entries, servers = _read(arguments, before, clients, zones.parse(timezone, log_pattern, lines, routine))
+    entries, servers = _read(arguments, before, clients, zones.parse(timezone, log_pattern, lines, routine, pack))
     folding = fold is not None and long.worth_folding(entries) and not any(entry.kind == kinds.TXN_DUMP for entry in entries)
     (read_outlines if folding else read_data)(entries)
     dumped.read(entries)
@@ -60,8 +63,7 @@ def gather(
     logs = _ordered_logs(entries)
     found = Trace(
         servers=schema.frame(schema.SERVERS, [_server_row(server, logs.get(server.server, []), entries) for server in servers]),
-        lines=_concat(schema.LINES, [_placed(schema.LINES, e.log.lines, e) for found in logs.values() for e in found if e.log]),
-        fields=_fields(logs),
+        held=_packed(logs) if pack else Plain(_lines(logs), _fields(logs)),
         txn_files=_concat(schema.TXN_FILES, [_placed(schema.TXN_FILES, e.txns.file, e) for e in entries if e.txns]),
         snapshots=_concat(schema.SNAPSHOTS, [_placed(schema.SNAPSHOTS, e.snapshot.snapshot, e) for e in entries if e.snapshot]),
         epoch_files=schema.frame(schema.EPOCH_FILES, [_epoch_row(e) for e in entries if e.kind in (kinds.EPOCH_FILE, kinds.MARKER)]),
@@ -161,6 +163,16 @@ def _ordered_logs(entries: list[Entry]) -> dict[int, list[Entry]]:
         for order, entry in enumerate(found[server]):
             entry.order = order
     return dict(sorted(found.items()))
+
+
+def _lines(logs: dict[int, list[Entry]]) -> pl.DataFrame:
+    return _concat(schema.LINES, [_placed(schema.LINES, e.log.lines, e) for found in logs.values() for e in found if e.log])
+
+
+def _packed(logs: dict[int, list[Entry]]) -> Packed:
+    """All logs packed, and those that were not."""
+    found = [Packed.of(e.source.name, e.log.held).placed(server, e.order) for server, own in logs.items() for e in own if e.log]
+    return Packed(tuple(log for packed in found for log in packed.logs))
 
 
 def _fields(logs: dict[int, list[Entry]]) -> dict[str, pl.DataFrame]:

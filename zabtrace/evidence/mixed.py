@@ -69,18 +69,19 @@ def part_of(log: LogRead, name: str) -> LogRead:
     who = owners(log)
     chosen = who.is_null() if name == NOBODY else (who == name).fill_null(False)
     first = name == next(iter(who.drop_nulls()), NOBODY)
-    lines = log.lines.filter(chosen)
+    whole, fields = log.held.lines, log.held.fields
+    lines = whole.filter(chosen)
     numbers = lines.select("line").unique()
-    fields = {kind: frame.join(numbers, on="line", how="semi") for kind, frame in log.fields.items()}
+    fields = {kind: frame.join(numbers, on="line", how="semi") for kind, frame in fields.items()}
     summary = _summary(lines)
     if first:
-        whole = _summary(log.lines)
+        account = _summary(whole)
         for key in (*COUNTED, "damaged", "lines"):
-            summary[key] += log.summary[key] - whole[key]
+            summary[key] += log.summary[key] - account[key]
     return replace(
         log, lines=lines, fields={kind: frame for kind, frame in fields.items() if frame.height}, summary=summary,
         damage=log.damage if first else log.damage.clear(), speakers=log.speakers.filter(chosen),
-        sids=Counter({int(name): lines.height}) if name.isdecimal() else Counter(),
+        sids=Counter({int(name): lines.height}) if name.isdecimal() else Counter(), packed=None,
     )  # fmt: skip
 
 

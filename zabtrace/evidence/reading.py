@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from zabtrace.logs import LogRead
 
 WORKERS = 2
-"""Files read at the same time: the readers are mostly in polars and numpy, which use the other cores themselves."""
+"""Files read at the same time: the readers are mostly in polars and numpy, which use the other cores themselves. Texts that are packed
+are read one after the other, for what a reader has in hand is more than what is left of it."""
 SID_LIMIT = 1 << 63
 
 
@@ -40,7 +41,7 @@ def read_texts(entries: list[Entry], zones: Zones) -> None:
     """Read logs, configurations, client histories and the small files that name a server."""
     logs = [entry for entry in entries if entry.kind == kinds.SERVER_LOG]
     without_repeats(logs)
-    _each(lambda entry: _read_text(entry, zones), entries)
+    _each(lambda entry: _read_text(entry, zones), entries, 1 if zones.pack else WORKERS)
     for entry in logs:
         if entry.twin is not None:
             entry.said = entry.twin.said
@@ -66,7 +67,7 @@ def read_outlines(entries: list[Entry]) -> None:
 def reread(entries: list[Entry], zones: Zones) -> None:
     """Read logs again whose zone is known only since their server is."""
     late = [entry for entry in entries if entry.log is not None and zones.of(entry) != entry.zone]
-    _each(lambda entry: _reread(entry, zones), late)
+    _each(lambda entry: _reread(entry, zones), late, 1 if zones.pack else WORKERS)
 
 
 def _reread(entry: Entry, zones: Zones) -> None:
@@ -77,8 +78,8 @@ def _reread(entry: Entry, zones: Zones) -> None:
         entry.log, entry.said = part_of(entry.log, entry.part), said
 
 
-def _each(work: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
-    with ThreadPoolExecutor(WORKERS) as pool:
+def _each(work: Callable[[Any], Any], things: Iterable[Any], workers: int = WORKERS) -> list[Any]:
+    with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(work, things))
 
 
@@ -120,7 +121,7 @@ def _read_log(entry: Entry, zones: Zones) -> None:
     from zabtrace.logs import read_log
 
     entry.zone = zones.of(entry)
-    entry.log = read_log(entry.source, entry.zone, pattern=zones.pattern, keep=zones.keep, routine=zones.routine)
+    entry.log = read_log(entry.source, entry.zone, pattern=zones.pattern, keep=zones.keep, routine=zones.routine, pack=zones.pack)
     entry.notes.extend(note for note in entry.log.remarks if note not in entry.notes)
     entry.said = one_sid(entry.log.sids)
     entry.version = entry.log.version
@@ -157,7 +158,7 @@ def in_order(logs: list[Entry]) -> list[Entry]:
 
 def _first(log: LogRead) -> list[datetime]:
     """Its first time, if it has one."""
-    return [log.span[0]] if log.span is not None else log.lines["time"].drop_nulls().head(1).to_list()
+    return [log.span[0]] if log.span is not None else log.held.columns("time")["time"].drop_nulls().head(1).to_list()
 
 
 def _backup(entry: Entry) -> int:

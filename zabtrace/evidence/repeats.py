@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import permutations
 
-import polars as pl
-
 from zabtrace.evidence.entry import Entry
 from zabtrace.source import Source
 
@@ -67,10 +65,10 @@ def _begins_with(longer: Source, shorter: Source) -> bool:
 
 def _is_twin(entry: Entry, other: Entry) -> bool:
     """Do nearly all records of ``entry`` stand in ``other``, which is no shorter?"""
-    mine, theirs = (found.log.lines.select(ALIKE).drop_nulls("time") if found.log else None for found in (entry, other))
-    if mine is None or theirs is None or not 0 < mine.height <= theirs.height:
+    if entry.log is None or other.log is None:
         return False
-    span, other_span = (df.select(pl.col("time").min().alias("from"), pl.col("time").max().alias("to")).row(0) for df in (mine, theirs))
-    if span[0] > other_span[1] or span[1] < other_span[0]:
+    times, other_times = (found.held.columns("time")["time"].drop_nulls() for found in (entry.log, other.log))
+    if not 0 < times.len() <= other_times.len() or times.min() > other_times.max() or times.max() < other_times.min():  # type: ignore[operator]
         return False
+    mine, theirs = (found.held.columns(*ALIKE).drop_nulls("time") for found in (entry.log, other.log))
     return mine.join(theirs.unique(), on=ALIKE, how="semi", nulls_equal=True).height >= TWIN * mine.height

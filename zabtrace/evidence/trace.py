@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from zabtrace import schema
+from zabtrace.held import Held, Plain
 from zabtrace.records.snapshot import stored_bytes
 from zabtrace.source import Source
 
@@ -23,12 +24,11 @@ class Trace:
 
     servers: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SERVERS))
     sources: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SOURCES))
-    lines: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.LINES))
+    held: Held = field(default_factory=Plain)
+    """Lines of text logs, and per event kind their fields; packed where they are many."""
     left_out: int = 0
     """How many lines are not in ``lines`` since they are of kinds that nobody asked for."""
     levels: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.LEVELS))
-    fields: dict[str, pl.DataFrame] = field(default_factory=dict)
-    """Per event kind: ``server, source, line`` and the fields of that kind, typed as in ``schema.FIELDS``."""
     txns: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.TXNS))
     ops: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.TXN_OPS))
     txn_files: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.TXN_FILES))
@@ -50,6 +50,16 @@ class Trace:
     files: Mapping[str, Source] = field(default_factory=dict)
     """Data files by their name, for the bytes that the tables only point to."""
 
+    @property
+    def lines(self) -> pl.DataFrame:
+        """schema.LINES; of packed lines it is made each time, so ask ``held`` for what is needed of them where they may be many."""
+        return self.held.lines
+
+    @property
+    def fields(self) -> dict[str, pl.DataFrame]:
+        """Per event kind: ``server, source, line`` and the fields of that kind, typed as in ``schema.FIELDS``."""
+        return self.held.fields
+
     @cached_property
     def folded(self) -> pl.DataFrame:
         """The folds once per zxid, whoever holds them: zxid, skipped, ops; what was left out are the zxids directly below."""
@@ -65,25 +75,17 @@ class Trace:
             return None
         return bytes(stored_bytes(self.files[source])[offset : offset + length])
 
-    def events(self, *kinds: str, only: Collection[str] | None = None) -> pl.DataFrame:
+    def events(self, *kinds: str, only: Collection[str] | None = None, server: int | None = None) -> pl.DataFrame:
         """Lines of these kinds with all their fields (columns of LINES, then of FIELDS that occur), in file order per server.
 
-        ``only``: no other fields than these, where there are many lines.
+        ``only``: besides PLACE no other columns of either than these, where there are many lines; ``server``: of that one only.
         """
-        frames = [
-            self.lines.filter(pl.col("kind") == kind).join(self._fields(kind, only), on=_LINE, how="left", nulls_equal=True)
-            if kind in self.fields
-            else self.lines.filter(pl.col("kind") == kind)
-            for kind in kinds
-        ]
-        joined = pl.concat(frames, how="diagonal") if frames else self.lines.clear()
+        columns = None if only is None else {*PLACE, *only}
+        frames = [self.held.events(kind, columns, server) for kind in kinds] or [schema.frame(schema.LINES)]
+        joined = pl.concat(frames, how="diagonal") if len(frames) > 1 else frames[0]
         wanted = [c for c in schema.FIELDS if c.name not in joined.columns and (only is None or c.name in only)]
         return joined.with_columns(pl.lit(None, dtype=c.type).alias(c.name) for c in wanted).sort("server", "order", "line")
 
-    def _fields(self, kind: str, only: Collection[str] | None) -> pl.DataFrame:
-        found = self.fields[kind]
-        return found if only is None else found.select(name for name in found.columns if name in _LINE or name in only)
 
-
-_LINE = ("server", "source", "line")
-"""What a line is known by."""
+PLACE = ("server", "source", "order", "line", "time", "kind")
+"""What every event is told with."""

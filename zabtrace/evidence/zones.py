@@ -22,6 +22,8 @@ class Zones:
     """Are the lines wanted, or only what is counted?"""
     routine: bool = True
     """Are those of routine traffic wanted too (``kinds.ROUTINE`` of the grammar)?"""
+    pack: bool = False
+    """Are they to be packed (``held``)?"""
 
     def of(self, entry: Entry) -> str | None:
         """The zone of one log."""
@@ -30,7 +32,7 @@ class Zones:
         return next((self.named[name] for name in known if name is not None and name in self.named), self.default)
 
 
-def parse(options: Sequence[str], pattern: str | None = None, keep: bool = True, routine: bool = True) -> Zones:
+def parse(options: Sequence[str], pattern: str | None = None, keep: bool = True, routine: bool = True, pack: bool = False) -> Zones:
     """Read the options. Raises UsageError for a zone that is none, or a wrong pattern."""
     if pattern is not None:
         from zabtrace.logs import check_pattern
@@ -44,7 +46,7 @@ def parse(options: Sequence[str], pattern: str | None = None, keep: bool = True,
             named[name] = zone
         else:
             default = zone
-    return Zones(default, named, pattern, keep, routine)
+    return Zones(default, named, pattern, keep, routine, pack)
 
 
 def check_names(zones: Zones, entries: Sequence[Entry]) -> None:

@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from zabtrace import schema
 from zabtrace.grammar import notation
 from zabtrace.grammar.decode import decoded
 from zabtrace.grammar.inheritance import printing
 from zabtrace.grammar.kinds import SPLITS, kinds_of
 from zabtrace.grammar.notation import Shape
+from zabtrace.held import merged
 
 HEAD = 12
 """Characters of a message that choose its candidates; digits count as one, so that sids and zxids do not make them many."""
@@ -37,7 +37,6 @@ DENSE = 1 << 22
 Ints: TypeAlias = npt.NDArray[np.int64]
 Speaker: TypeAlias = tuple[str | None, str | None]
 """Logger and level."""
-_TYPES = schema.types(schema.FIELDS)
 
 
 @dataclass(frozen=True)
@@ -228,13 +227,6 @@ def _fields(hits: list[_Hit]) -> dict[str, pl.DataFrame]:
         if hit.fields is not None:
             found[hit.kind].append(hit.fields)
     return {kind: merged(frames) for kind, frames in found.items()}
-
-
-def merged(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    """Field frames of one kind as one, its columns in the order of schema.FIELDS, sorted by line."""
-    joined = pl.concat(frames, how="diagonal") if len(frames) > 1 else frames[0]
-    order = ["line", *(name for name in _TYPES if name in joined.columns)]
-    return joined.select(order).sort("line")
 
 
 def beginning(prefix: str) -> str:

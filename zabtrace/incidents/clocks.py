@@ -18,6 +18,7 @@ from math import inf
 import polars as pl
 
 from zabtrace import schema
+from zabtrace.held import Held
 from zabtrace.incidents.findings import Finding
 from zabtrace.incidents.messages import Message, messages
 from zabtrace.incidents.scene import Scene
@@ -128,7 +129,7 @@ def findings(scene: Scene, spans: Mapping[tuple[int, int], list[Span]]) -> Itera
 
 def _backwards(scene: Scene) -> Iterator[Finding]:
     """Lines of one server whose stamp is earlier than that of the line before by more than threads can explain."""
-    for server, source, line, message, back in _steps_back(scene.history.trace.lines):
+    for server, source, line, message, back in _steps_back(scene.history.trace.held):
         why = (
             f"On {scene.name(server)} a line is stamped {duration(back)} earlier than the line before it: its clock was set back "
             "(the end of daylight saving time looks the same), or lines of two logs are mixed."
@@ -136,14 +137,14 @@ def _backwards(scene: Scene) -> Iterator[Finding]:
         yield Finding("a clock was stepped", why, ({"source": source, "line": line, "says": message},))
 
 
-def _steps_back(lines: pl.DataFrame) -> Iterator[tuple[int, str, int, str, int]]:
+def _steps_back(held: Held) -> Iterator[tuple[int, str, int, str | None, int]]:
     """Server by server: server, source, line, message, and by how many ms its stamp is earlier."""
-    stamped = pl.col("time").is_not_null() & pl.col("server").is_not_null()
     earlier = (pl.col("time").shift(1) - pl.col("time")).over("source").dt.total_milliseconds()
-    for server in lines["server"].drop_nulls().unique().sort():
-        own = lines.lazy().filter(stamped & (pl.col("server") == server)).select("server", "source", "order", "line", "time", "message")
+    for server in held.servers():
+        own = held.columns("source", "order", "line", "time", server=server).lazy().drop_nulls("time")
         found = own.sort("order", "line").with_columns(earlier.alias("earlier")).filter(pl.col("earlier") > STEP)
-        yield from found.select("server", "source", "line", "message", "earlier").collect().iter_rows()
+        for source, line, back in found.select("source", "line", "earlier").collect().iter_rows():
+            yield server, source, line, held.message(source, line), back
 
 
 def _row(pair: tuple[int, int], span: Span, bounds: tuple[int | None, int | None] | None) -> dict[str, object]:

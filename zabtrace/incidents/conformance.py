@@ -45,8 +45,8 @@ def _own(interval: Interval, seen: Iterable[Notice]) -> list[Notice]:
 
 
 def _line(scene: Scene, notice: Notice) -> Evidence:
-    source, line, message = scene.terms.ballots.frame.select("source", "line", "message").row(notice.row)
-    return {"source": source, "line": line, "says": message}
+    source, line = scene.noticed.sources[notice.row], scene.noticed.lines[notice.row]
+    return {"source": source, "line": line, "says": scene.history.trace.held.message(source, line)}
 
 
 def told(ballot: Ballot) -> str:

@@ -28,7 +28,7 @@ WHAT = {
 def losses(scene: Scene, clocks: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """LOSSES, by the stamp of whoever noticed, and the PAUSES that are the cause of some of them."""
     found = notices(scene)
-    case = Case(scene, Clocks(clocks), found, Silences(scene.history.trace.lines))
+    case = Case(scene, Clocks(clocks), found, Silences(scene.history.trace.held))
     frames, paused = [schema.frame(schema.LOSSES)], dict[tuple[int, Gap], None]()
     for first in range(0, len(found), PART):
         causes = [(notice, find(case, notice)) for notice in found[first : first + PART]]

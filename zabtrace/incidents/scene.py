@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -84,14 +83,14 @@ def numbers(column: pl.Series) -> array[int]:
 
 
 class Noticed(NamedTuple):
-    """What the notifications' lines tell beside the votes, by the row of ``Ballots.frame``."""
+    """What the notifications' lines tell beside the votes, by the row of ``Ballots.rows``."""
 
     times: Times
-    sources: list[str]
+    sources: Sequence[str]
     lines: Sequence[int]
-    config_versions: list[int | None]
+    config_versions: Sequence[int | None]
     """n.config version: of the sender's configuration (3.5.0+)."""
-    format_versions: list[int | None]
+    format_versions: Sequence[int | None]
 
 
 @dataclass(frozen=True)
@@ -108,11 +107,10 @@ class Scene:
 
     @cached_property
     def noticed(self) -> Noticed:
-        """The notifications' lines, columns made lists once: elections ask for them row by row."""
-        frame = self.terms.ballots.frame
-        sources = [sys.intern(source) for source in frame["source"]]  # few files, many lines
-        versions = (frame[name].to_list() for name in ("config_version", "format_version"))
-        return Noticed(Times(frame["time"]), sources, numbers(frame["line"]), *versions)
+        """The notifications' lines: elections ask for them row by row."""
+        found = self.terms.ballots
+        times, lines = Times(found.rows["time"]), numbers(found.rows["line"])
+        return Noticed(times, found.sources, lines, found.config_versions, found.format_versions)
 
     @cached_property
     def elections(self) -> list[Election]:
@@ -152,10 +150,10 @@ class Scene:
     @cached_property
     def grave(self) -> dict[int, list[Row]]:
         """Lines about memory, disks, exits and limits that were too small, by interval, in order."""
-        lines = self.stage.lines.trace.lines
         words = pl.any_horizontal(pl.col(name).str.contains_any(list(GRAVE_WORDS)) for name in ("trace", "message")).fill_null(value=False)
         loud = pl.col("level").is_null() | pl.col("level").is_in(["WARN", "ERROR", "FATAL"])
-        said = lines.filter(pl.col("kind").is_in(GRAVE) | (loud & words)).filter(pl.col("server").is_not_null())
+        wanted = pl.col("server").is_not_null() & (pl.col("kind").is_in(GRAVE) | (loud & words))
+        said = self.stage.lines.trace.held.search(wanted)
         found: dict[int, list[Row]] = defaultdict(list)
         for row in self.stage.within(placed(said)).drop_nulls("interval").to_dicts():
             found[row["interval"]].append(row)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from zabtrace.held import Held
 from zabtrace.replay.positions import placed
 
 BACK = 3000
@@ -30,14 +31,14 @@ class Gap(NamedTuple):
 class Silences:
     """The stamps of each server's lines, sorted when first asked for."""
 
-    def __init__(self, lines: pl.DataFrame) -> None:
-        self._lines = lines
+    def __init__(self, held: Held) -> None:
+        self._held = held
         self._stamps: dict[int, pl.DataFrame] = {}
 
     def _of(self, server: int) -> pl.DataFrame:
         if server not in self._stamps:
-            own = self._lines.filter((pl.col("server") == server) & pl.col("time").is_not_null())
-            self._stamps[server] = placed(own.select("server", "source", "order", "line", "time"))
+            own = self._held.columns("server", "source", "order", "line", "time", server=server)
+            self._stamps[server] = placed(own.drop_nulls("time"))
         return self._stamps[server]
 
     def before(self, server: int, at: int) -> Gap | None:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from zabtrace.grammar.messages import Events, merged, messages, numbered
+from zabtrace.grammar.messages import Events, messages, numbered
+from zabtrace.held import merged
 from zabtrace.logs.counts import Counts, Ints
 from zabtrace.logs.identity import TELLING
 from zabtrace.logs.records import NO_TRACE, Batch, Part, rows_of

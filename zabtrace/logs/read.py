@@ -20,7 +20,8 @@ from zabtrace import schema
 from zabtrace.errors import UsageError
 from zabtrace.grammar.kinds import ROUTINE
 from zabtrace.grammar.layouts import Layout, layouts
-from zabtrace.grammar.messages import merged, messages
+from zabtrace.grammar.messages import messages
+from zabtrace.held import Held, Packed, Packing, Plain, merged, turned
 from zabtrace.logs import account, identity
 from zabtrace.logs.events import copied, read_batch
 from zabtrace.logs.layout import SAMPLE, find_layout
@@ -37,6 +38,8 @@ BLOCK = 4 << 20
 ROOM = 16 << 20
 """Bytes that are taken and given back before a log is read: from then on the C library keeps as many at hand, where every block would
 be given back to the system and taken again page by page (glibc's threshold of trimming follows what was freed)."""
+SHARE = 2
+"""Where lines are packed, blocks and batches are smaller by so much: they are then most of what is in memory."""
 ENOUGH = 10
 """Stamps earlier than the one above from which on a log may be printed newest first."""
 NEWEST_FIRST = "printed newest first: its lines are numbered from the end"
@@ -72,6 +75,13 @@ class LogRead:
     """When its records were printed: the first one's time, the lowest and the highest; None where not all stamps have a date."""
     remarks: tuple[str, ...] = ()
     """What is odd about it, for the list of sources."""
+    packed: Packed | None = None
+    """Its lines and fields, where they were to be packed: then none are in ``lines`` and ``fields``."""
+
+    @property
+    def held(self) -> Held:
+        """Its lines and fields, packed or not; what is read of a log is asked for here."""
+        return self.packed if self.packed is not None else Plain(self.lines, self.fields)
 
     @property
     def zone(self) -> str | None:
@@ -95,6 +105,8 @@ class _Reading:
     spans: list[tuple[int, int, int]] = field(default_factory=list)
     wanted: Collection[str] | None = None
     """Kinds whose records are kept; None: all records."""
+    packing: Packing | None = None
+    """What is kept of them, where it is packed."""
     undated: bool = False
     later: int = 0
     earlier: int = 0
@@ -121,6 +133,9 @@ class _Reading:
         self.clock.learn(told, batch.gaps)
         if batch.keep:
             told = told if self.wanted is None else told.of_kinds(self.wanted)
+            if self.packing is not None:
+                self.frames.append(self.packing.add(told.lines(), told.fields()))
+                return
             self.frames.append(told.lines())
             for kind, frame in told.fields().items():  # where few are held, their texts must not keep those of all of the batch
                 self.fields[kind].append(frame if self.wanted is None else copied(frame))
@@ -128,18 +143,20 @@ class _Reading:
 
 def read_log(
     source: Source, zone: str | None = None, layout: str | None = None, *, pattern: str | None = None, keep: bool = True,
-    routine: bool = True,
+    routine: bool = True, pack: bool = False,
 ) -> LogRead:  # fmt: skip
     """Read a text log; ``zone`` is the IANA zone of its stamps (default: what the log says of itself, else UTC).
 
     ``layout`` forces a layout of layouts.lark, ``pattern`` is a conversion pattern of log4j or logback. Without ``keep`` there are
-    no lines and no fields, without ``routine`` none of routine traffic (``kinds.ROUTINE``) and of unknown kinds. Raises UsageError
-    for an unknown layout or zone, or a wrong pattern. Broken content raises nothing: it is counted, and a row of ``damage``.
+    no lines and no fields, without ``routine`` none of routine traffic (``kinds.ROUTINE``) and of unknown kinds; with ``pack`` they are
+    packed (``LogRead.held``). Raises UsageError for an unknown layout or zone, or a wrong pattern. Broken content raises nothing: it is
+    counted, and a row of ``damage``.
     """
-    reading = _Reading(Clock(zone), wanted=None if routine or not keep else messages().kinds - ROUTINE)
+    wanted = None if routine or not keep else messages().kinds - ROUTINE
+    reading = _Reading(Clock(zone), wanted=wanted, packing=Packing() if pack and keep else None)
     if layout is not None and layout not in layouts():
         raise UsageError(f"{layout!r} is no layout. Known are: {', '.join(layouts())}.")
-    batches = Batches(source, layouts()[layout] if layout else None, pattern, keep)
+    batches = Batches(source, layouts()[layout] if layout else None, pattern, keep, SHARE if pack else 1)
     for batch in ahead(iter(batches)):
         reading.add(batch)
         del batch  # the next one is made before this name is given to it
@@ -178,13 +195,15 @@ class Batches:
     wanted: Layout | None = None
     pattern: str | None = None
     keep: bool = True
+    share: int = 1
+    """Blocks and batches are of one part in so many of their size."""
     peeler: Peeler = field(default_factory=lambda: Peeler([]))
     ended: bool = True
     """Has the last line that was read a line feed?"""
 
     def __iter__(self) -> Iterator[Batch]:
         np.empty(ROOM, np.uint8)
-        batch = Batch(Rests.of(self.wanted, threads=self.keep), self.keep)
+        batch = Batch(Rests.of(self.wanted, threads=self.keep), self.keep, self.share)
         for block in self._blocks(batch):
             if batch.full:
                 full, batch = [batch], batch.cut()
@@ -194,7 +213,7 @@ class Batches:
 
     def _blocks(self, first: Batch) -> Iterator[Block]:
         """The lines without what is wrapped around them; what that is and the layout are told by the first ones."""
-        blocks = self.source.blocks(BLOCK)
+        blocks = self.source.blocks(BLOCK // self.share)
         for number, block in enumerate(blocks_of_lines(ahead(blocks) if self.source.compression else blocks)):
             if not number:
                 sample = block.lines["text"].head(SAMPLE).to_list()
@@ -223,10 +242,18 @@ def _assembled(name: str, reading: _Reading, peeler: Peeler, ended: bool) -> Log
     lines = clock.placed(pl.concat(reading.frames)) if reading.frames else pl.DataFrame(schema={"line": pl.Int64, **_NO_RECORD})
     fields = {kind: merged(frames) for kind, frames in reading.fields.items()}
     if not ended:
-        fields = without_torn_number(lines, fields, counted.lines)
+        if reading.packing is not None:
+            reading.packing.amend(lines, lambda row, told: without_torn_number(row, told, counted.lines))
+        else:
+            fields = without_torn_number(lines, fields, counted.lines)
     if reading.newest_first:
-        lines, fields = _turned(lines, counted.lines), {kind: _turned(frame, counted.lines) for kind, frame in fields.items()}
+        lines, fields = turned(lines, counted.lines), {kind: turned(frame, counted.lines) for kind, frame in fields.items()}
+        if reading.packing is not None:
+            reading.packing.turn(counted.lines)
         clock.remarks.append(NEWEST_FIRST)
+    speakers = lines.select("origin", "sid")
+    packed = reading.packing.log(name, lines) if reading.packing is not None and reading.frames else None
+    lines = lines if packed is None else lines.clear()
     if reading.undated and not reading.frames and not peeler.steps:  # lines that were only counted; a wrapper's stamps may have a date
         clock.remarks.append(UNDATED)
     return LogRead(
@@ -237,20 +264,16 @@ def _assembled(name: str, reading: _Reading, peeler: Peeler, ended: bool) -> Log
         damage=account.damage(name, reading.oddities + unlaid, reading.damaged),
         sids=reading.sids,
         version=reading.version,
-        speakers=lines.select("origin", "sid"),
+        speakers=speakers,
         clock=clock,
         several=len(reading.origins) > 1,
         span=None if reading.undated else _span(reading.spans[::-1] if reading.newest_first else reading.spans, clock),
         remarks=(*clock.remarks, *peeler.remarks, *_changes(counted.layouts), *([] if ended else [UNENDED])),
+        packed=None if packed is None else Packed((packed,)),
     )
 
 
 _NO_RECORD = {"origin": pl.String, "sid": pl.Int64}
-
-
-def _turned(rows: pl.DataFrame, lines: int) -> pl.DataFrame:
-    """The rows in the order in which they were printed, their lines numbered from the end."""
-    return rows.with_columns(line=lines + 1 - pl.col("line")).sort("line")
 
 
 def _span(spans: list[tuple[int, int, int]], clock: Clock) -> Span | None:

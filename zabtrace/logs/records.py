@@ -48,6 +48,8 @@ class Batch:
 
     rests: Rests
     keep: bool = True
+    share: int = 1
+    """It holds one part in so many of the TEXTS that a batch may hold."""
     others: Others = field(default_factory=Others)
     parts: list[Part] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
@@ -75,7 +77,7 @@ class Batch:
     @property
     def full(self) -> bool:
         """Does it hold as much as one batch should?"""
-        return self.rows > ROWS or self.rests.bytes + self.others.bytes > TEXTS
+        return self.rows > ROWS or (self.rests.bytes + self.others.bytes) * self.share > TEXTS
 
     def add(self, block: Block) -> None:
         """Take the records of a block; its first lines may continue the last record of the one before."""
@@ -183,7 +185,7 @@ class Batch:
 
     def cut(self) -> Batch:
         """A new batch, begun with the last record, which may go on; it leaves this one."""
-        new = Batch(Rests.of(self.rests.wanted, threads=self.keep), self.keep)
+        new = Batch(Rests.of(self.rests.wanted, threads=self.keep), self.keep, self.share)
         if not self.parts:
             return new
         part = self.parts[-1]

@@ -34,7 +34,7 @@ def replay(trace: Trace) -> History:
         configs=members,
         processes=processes(lines, bounds),
         roles=table(scenes.intervals),
-        votes=contests.votes,
+        cast=contests.votes,
         elections=contests.elections,
         epochs=epochs(Scene(trace, scenes, terms, members, saved)),
         syncs=syncs(trace, terms),

@@ -20,7 +20,7 @@ from zabtrace.replay.roles import Interval, Stage
 from zabtrace.replay.terms import Term, Terms
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Election:
     """One election, before it is written as a row."""
 
@@ -130,7 +130,7 @@ def _answered(result: Terms, looking: Interval, term: Term) -> Notice | None:
     first = next((n for n in answers if n.sender == term.leader), answers[0] if answers else None)
     if first is None or term.epoch is None or first.ballot.peer_epoch is None:
         return None
-    return first if first.ballot.peer_epoch >= term.epoch or result.ballots.frame["format_version"][first.row] else None
+    return first if first.ballot.peer_epoch >= term.epoch or result.ballots.format_versions[first.row] else None
 
 
 def _answered_late(result: Terms, looking: Interval, term: Term) -> bool | None:

@@ -29,7 +29,7 @@ _LEADER_FIELDS = (
 LEARNER_LINES = {"learner_diff": "DIFF", "learner_trunc": "TRUNC", "learner_snap": "SNAP"}
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Sent:
     """A synchronization as the leader printed it (LearnerHandler.syncFollower)."""
 
@@ -76,7 +76,7 @@ class Sent:
         return {self.diff, self.trunc, self.log_end, self.max_committed, self.peer_zxid, self.last_processed, self.snapshot}
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Received:
     """A synchronization as the learner printed it (Learner.syncWithLeader)."""
 

@@ -10,6 +10,7 @@ from zabtrace import schema
 from zabtrace.evidence.trace import Trace
 from zabtrace.protocol.quorum import Config
 from zabtrace.replay.terms import Terms
+from zabtrace.replay.votes import Given, Votes
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class History:
     """Configurations in the order of their zxid, the static one first."""
     processes: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.PROCESSES))
     roles: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.ROLES))
-    votes: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.VOTES))
+    cast: Votes = field(default_factory=Given)
+    """Every vote; ``votes`` makes rows of all of them, so ask ``cast`` for those of few elections where they may be many."""
     elections: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.ELECTIONS))
     epochs: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.EPOCHS))
     syncs: pl.DataFrame = field(default_factory=lambda: schema.frame(schema.SYNCS))
@@ -43,6 +45,11 @@ class History:
     unavailable: tuple[Outage, ...] = ()
     terms: Terms | None = None
     """What the frames were written from: intervals, votes and terms, for those who look closer. Null where only frames are at hand."""
+
+    @property
+    def votes(self) -> pl.DataFrame:
+        """VOTES."""
+        return self.cast.frame
 
     @property
     def alone(self) -> bool:

@@ -1,24 +1,19 @@
 """Where a line stands in its server's logs, as one number: ``order`` of the file and line in it.
 
-Strategy: whatever happens on one server is ordered by ``at``; nothing compares the ``at`` of two servers. ``Lines`` finds the lines
-of a kind by an index made once, for replay asks for many kinds and most lines are of none of them.
+Strategy: whatever happens on one server is ordered by ``at``; nothing compares the ``at`` of two servers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from zabtrace import schema
 from zabtrace.evidence.trace import Trace
 
 _FILE = 1 << 32
-_PLACE = ("server", "source", "order", "line", "time", "kind")
-"""What every event is told with."""
 
 
 def placed(lines: pl.DataFrame) -> pl.DataFrame:
@@ -50,19 +45,11 @@ _NOBODY = -(1 << 63)
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of known servers in a Trace, by kind."""
+    """The lines of known servers in a Trace."""
 
     trace: Trace
 
-    @cached_property
-    def _by_kind(self) -> dict[str, pl.Series]:
-        known = self.trace.lines.select("server", "kind").with_row_index("row")
-        grouped = known.filter(pl.col("kind").is_not_null() & pl.col("server").is_not_null()).group_by("kind").agg("row")
-        return dict(zip(grouped["kind"], grouped["row"], strict=True))
-
-    def events(self, *kinds: str, only: Collection[str] | None = None) -> pl.DataFrame:
-        """``Trace.events`` of these kinds with ``at``, in order per server; ``only``: no other fields and columns than these."""
-        found = [self._by_kind[kind] for kind in kinds if kind in self._by_kind]
-        held = self.trace.lines if only is None else self.trace.lines.select(c.name for c in schema.LINES if c.name in (*_PLACE, *only))
-        lines = held[pl.concat(found)] if found else held.clear()
-        return placed(replace(self.trace, lines=lines).events(*kinds, only=only))
+    def events(self, *kinds: str, only: Collection[str] | None = None, server: int | None = None) -> pl.DataFrame:
+        """``Trace.events`` of these kinds with ``at``, in order per server; ``only``: these fields and columns; ``server``: its own."""
+        found = self.trace.events(*kinds, only=only, server=server)
+        return placed(found if not found["server"].null_count() else found.drop_nulls("server"))

@@ -23,8 +23,7 @@ def _begins() -> pl.Expr:
     """Is this the first line of a process? In standalone mode the configuration is read twice (ZooKeeperServerMain)."""
     start = pl.when(pl.col("kind").is_in(STARTS)).then(pl.col("kind"))
     previous = start.forward_fill().shift(1).over("server")
-    # ZKConfig and QuorumHierarchical print the same words about files of their own
-    reading = (pl.col("kind") == "config_reading") & pl.col("logger").fill_null("QuorumPeerConfig").str.ends_with("QuorumPeerConfig")
+    reading = (pl.col("kind") == "config_reading") & ~pl.col("other")
     starting = pl.col("kind").is_in(STARTS[1:]) & previous.ne_missing("config_reading")
     return ((reading & previous.ne_missing("standalone_start")) | starting).fill_null(value=False)
 
@@ -34,16 +33,22 @@ def spans(lines: Lines) -> pl.DataFrame:
 
     Lines above the first start are a process of their own if anything happened in them, else they belong to it.
     """
-    columns = lines.trace.lines.select("server", "source", "order", "line", "time", "kind", "logger")
-    servers = columns["server"].drop_nulls().unique().sort()
-    return pl.concat([_spans(columns.clear()), *(_spans(columns.filter(pl.col("server") == server)) for server in servers)])
+    held, columns = lines.trace.held, ("server", "source", "order", "line", "time", "kind")
+    # ZKConfig and QuorumHierarchical print the same words about files of their own
+    reading = lines.events("config_reading", only=("logger",))
+    others = reading.filter(~pl.col("logger").fill_null("QuorumPeerConfig").str.ends_with("QuorumPeerConfig"))
+    places = {server: others.filter(pl.col("server") == server)["at"].to_list() for server in held.servers()}
+    none = _spans(schema.frame(schema.LINES).select(columns), [])
+    return pl.concat([none, *(_spans(held.columns(*columns, server=server), at) for server, at in places.items())])
 
 
-def _spans(columns: pl.DataFrame) -> pl.DataFrame:
-    """Of the lines of one server."""
+def _spans(columns: pl.DataFrame, others: list[int]) -> pl.DataFrame:
+    """Of the lines of one server; ``others`` are places of lines that read another file than its configuration."""
     found = placed(columns)
-    active = pl.any_horizontal(pl.col("kind").str.starts_with(head) for head in _ACTIVE).fill_null(value=False)
-    found = found.with_columns(_begins().alias("begins"), active.alias("active"))
+    active = [kind for kind in found["kind"].drop_nulls().unique() if kind.startswith(_ACTIVE)]
+    act = pl.col("kind").is_in(active).fill_null(value=False)
+    found = found.with_columns(act.alias("active"), pl.col("at").is_in(others).alias("other"))
+    found = found.with_columns(_begins().alias("begins"))
     found = found.with_columns(pl.col("begins").cum_sum().over("server").cast(pl.Int64).alias("process"))
     headless = ((pl.col("process") == 0) & pl.col("active")).any().over("server") | (pl.col("process").max().over("server") == 0)
     found = found.with_columns(pl.when(headless).then(pl.col("process") + 1).otherwise(pl.max_horizontal("process", 1)).alias("process"))

@@ -35,7 +35,7 @@ SHOWN_BY = {
 _BASE = ("server", "interval", "kind", "at", "time", "source", "line")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Interval:
     """One server in one role. ``at`` and ``end_at`` are its first line and the first line behind it."""
 
@@ -82,9 +82,12 @@ class Stage:
         rows = [{"server": i.server, "at": i.at, "interval": i.index, "role": i.role} for i in self.intervals]
         return pl.DataFrame(rows, schema={"server": pl.Int64, "at": pl.Int64, "interval": pl.Int64, "role": pl.String})
 
-    def events(self, *kinds: str, only: Collection[str] | None = None) -> pl.DataFrame:
-        """Events of these kinds with ``at`` and the number of the ``interval`` in which they were printed; ``only``: these fields."""
-        return self.within(self.lines.events(*kinds, only=only).drop("role", strict=False))
+    def events(self, *kinds: str, only: Collection[str] | None = None, server: int | None = None) -> pl.DataFrame:
+        """Events of these kinds with ``at`` and the number of the ``interval`` in which they were printed.
+
+        ``only``: these fields; ``server``: its own.
+        """
+        return self.within(self.lines.events(*kinds, only=only, server=server).drop("role", strict=False))
 
     def within(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Lines that have ``at``, with the ``interval`` in which they were printed and its ``role``."""
@@ -99,7 +102,8 @@ class Stage:
     @cached_property
     def voting(self) -> frozenset[int]:
         """Intervals in which FastLeaderElection, which prints its votes, was at work."""
-        return frozenset(self.events("fle_new_election", *NOTIFICATIONS, only=())["interval"].drop_nulls().unique())
+        parts = (self.events("fle_new_election", *NOTIFICATIONS, only=(), server=server) for server in self.lines.trace.held.servers())
+        return frozenset(interval for part in parts for interval in part["interval"].drop_nulls().unique())
 
     @cached_property
     def refused(self) -> frozenset[int]:
@@ -178,7 +182,8 @@ def _heads(lines: Lines, spans: pl.DataFrame) -> dict[tuple[int, int], str]:
     cut = spans.filter(~pl.col("whole"))
     if cut.is_empty():
         return {}
-    told = within(lines.events(*kinds), spans, "process").join(cut.select("server", "process"), on=["server", "process"])
+    placed = within(lines.events(*kinds, only=("my_state",)), spans, "process")
+    told = placed.join(cut.select("server", "process"), on=["server", "process"])
     shown = pl.coalesce(pl.col("my_state"), pl.col("kind").replace_strict(SHOWN_BY, default=None, return_dtype=pl.String))
     first = told.with_columns(shown.alias("shown")).drop_nulls("shown").group_by("server", "process", maintain_order=True).first()
     return {(server, process): role for server, process, role in first.select("server", "process", "shown").iter_rows()}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from zabtrace import schema
@@ -23,6 +24,7 @@ from zabtrace.replay.linking import unmet
 from zabtrace.replay.naming import deciding
 from zabtrace.replay.roles import Interval, Stage
 from zabtrace.replay.terms import Term, Terms
+from zabtrace.replay.votes import Cast
 
 TOOK = ("follower_elected", "leader_elected")
 CAME = ("join", "unknown")
@@ -34,11 +36,11 @@ class Rounds:
     """Elections and votes."""
 
     elections: pl.DataFrame
-    votes: pl.DataFrame
+    votes: Cast
 
 
 def rounds(stage: Stage, result: Terms, configs: Sequence[Config]) -> Rounds:
-    """ELECTIONS and VOTES."""
+    """ELECTIONS, and the votes of each."""
     found = contests(stage, result)
     proposed = {row["interval"]: row for row in stage.each(["fle_new_election"], "zxid")}
     took = _took(stage)
@@ -206,25 +208,21 @@ def _ends(election: Election, stage: Stage) -> tuple[str, ...]:
     return tuple(sorted({words.get(i.after.role if i.after is not None else None, "went on") for i in election.looking}.union(refused)))
 
 
-def _votes(found: list[Election], result: Terms, proposed: dict[int, dict[str, Any]]) -> pl.DataFrame:
-    """VOTES: every notification with the election it was cast in, and the first votes that only "New election" shows."""
-    frame = result.ballots.frame
+def _votes(found: list[Election], result: Terms, proposed: dict[int, dict[str, Any]]) -> Cast:
+    """Every notification with the election it was cast in, and the first votes that only "New election" shows."""
     home = {i.index: e.number for e in found for i in e.looking}
-    number = [home.get(i) for i in frame["interval"]]
+    numbers = np.zeros(len(result.stage.intervals), np.uint32)
+    numbers[list(home)] = list(home.values())
+    number = numbers[result.ballots.rows["interval"].to_numpy()]
     for election in found:
         for row in _seen_elsewhere(election, result):
             number[row] = number[row] or election.number
-    votes = frame.select(
-        pl.Series("election", number, dtype=pl.Int64), "time", pl.col("sid").alias("server"), "state", "round",
-        pl.col("leader").alias("voted_for"), "zxid", "peer_epoch", pl.col("server").alias("seen_by"), "source", "line", "at",
-    )  # fmt: skip
     silent = [
         {**row, "election": home.get(i), "state": "LOOKING", "voted_for": row["server"], "seen_by": row["server"]}
         for i, row in proposed.items()
         if first_vote(result.ballots, result.stage.intervals[i]) is None
     ]
-    spoken = schema.conform(schema.VOTES, votes)
-    return pl.concat([spoken, schema.frame(schema.VOTES, silent)]).sort("election", "seen_by", "source", "line", nulls_last=True)
+    return Cast(result.ballots, number, schema.frame(schema.VOTES, silent))
 
 
 def _seen_elsewhere(election: Election, result: Terms) -> list[int]:

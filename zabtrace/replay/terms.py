@@ -15,7 +15,7 @@ from zabtrace.replay.roles import Interval, Stage
 Handshake = tuple[Received | None, Sent | None]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Term:
     """One server's leadership. ``interval`` is null where its log is missing; ``epoch`` where it never got or showed one."""
 
