@@ -137,9 +137,9 @@ class _Lines:
     """What else servers print about elections, by interval."""
 
     took: dict[int, int | None]
-    waits: dict[int, list[dict[str, Any]]]
-    failed: dict[int, list[dict[str, Any]]]
-    ignored: dict[int, list[dict[str, Any]]]
+    waits: Mapping[int, list[dict[str, Any]]]
+    failed: Mapping[int, list[dict[str, Any]]]
+    ignored: Mapping[int, list[dict[str, Any]]]
     tallies: dict[int, list[Tally]]
 
     @classmethod

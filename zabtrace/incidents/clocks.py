@@ -8,17 +8,18 @@ Which messages belong together is known from votes, terms and synchronizations, 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import combinations, permutations
 from math import inf
 
+import numpy as np
 import polars as pl
 
 from zabtrace import schema
 from zabtrace.held import Held
+from zabtrace.incidents.exchange import Exchange
 from zabtrace.incidents.findings import Finding
 from zabtrace.incidents.messages import Message, messages
 from zabtrace.incidents.scene import Scene
@@ -92,17 +93,20 @@ class Clocks:
 
 def pair_spans(scene: Scene) -> dict[tuple[int, int], list[Span]]:
     """Per pair (smaller sid first) its spans, in the order of the first server's log."""
-    by_pair: dict[tuple[int, int], list[tuple[Message, bool]]] = defaultdict(list)
+    by_pair: dict[tuple[int, int], Exchange] = {}
     for message in messages(scene):
         one, other = sorted((message.sent.server, message.received.server))
-        by_pair[one, other].append((message, message.received.server == one))
+        if (one, other) not in by_pair:
+            by_pair[one, other] = Exchange(one, other)
+        by_pair[one, other].add(message)
     return {pair: _spans(found) for pair, found in by_pair.items()}
 
 
-def _spans(found: list[tuple[Message, bool]]) -> list[Span]:
+def _spans(found: Exchange) -> list[Span]:
     """Narrow step by step; a message that leaves nothing begins a new span."""
     spans = [Span()]
-    for message, upper in sorted(found, key=lambda item: (item[0].received if item[1] else item[0].sent).at):
+    for message in found:
+        upper = message.received.server == found.one
         narrower = spans[-1].narrowed(message, upper)
         if narrower.gap:
             against = spans[-1].low if upper else spans[-1].high
@@ -139,12 +143,13 @@ def _backwards(scene: Scene) -> Iterator[Finding]:
 
 def _steps_back(held: Held) -> Iterator[tuple[int, str, int, str | None, int]]:
     """Server by server: server, source, line, message, and by how many ms its stamp is earlier."""
-    earlier = (pl.col("time").shift(1) - pl.col("time")).over("source").dt.total_milliseconds()
     for server in held.servers():
-        own = held.columns("source", "order", "line", "time", server=server).lazy().drop_nulls("time")
-        found = own.sort("order", "line").with_columns(earlier.alias("earlier")).filter(pl.col("earlier") > STEP)
-        for source, line, back in found.select("source", "line", "earlier").collect().iter_rows():
-            yield server, source, line, held.message(source, line), back
+        own = held.columns("source", "order", "line", "time", server=server).drop_nulls("time").sort("order", "source", "line")
+        stamps, files = own["time"].to_physical().to_numpy(), own["source"].rle_id().to_numpy()
+        back = np.where(files[1:] == files[:-1], stamps[:-1] - stamps[1:], 0)
+        for row in np.flatnonzero(back > STEP).tolist():
+            source, line = own["source"][row + 1], own["line"][row + 1]
+            yield server, source, line, held.message(source, line), int(back[row])
 
 
 def _row(pair: tuple[int, int], span: Span, bounds: tuple[int | None, int | None] | None) -> dict[str, object]:

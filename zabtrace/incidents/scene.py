@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -126,12 +126,9 @@ class Scene:
         for number, rows in groupby(self.stage.each(kinds, *columns), key=itemgetter("interval")):
             yield number, list(rows)
 
-    def per_interval(self, kinds: Iterable[str], *columns: str) -> dict[int, list[Row]]:
+    def per_interval(self, kinds: Iterable[str], *columns: str) -> Mapping[int, list[Row]]:
         """Lines of these kinds by interval, in order."""
-        found: dict[int, list[Row]] = defaultdict(list)
-        for row in self.stage.each(kinds, *columns):
-            found[row["interval"]].append(row)
-        return found
+        return self.stage.by_interval(kinds, *columns)
 
     @cached_property
     def supporters(self) -> dict[int, Supporters]:
@@ -143,7 +140,7 @@ class Scene:
         return found
 
     @cached_property
-    def slow(self) -> dict[int, list[Row]]:
+    def slow(self) -> Mapping[int, list[Row]]:
         """Lines about how long something took, or for how long the JVM stood still, by interval."""
         return self.per_interval(SLOW, "ms", "message", "trace")
 

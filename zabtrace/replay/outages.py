@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -43,16 +43,17 @@ class _Case:
     """Lines about losses by interval, and the limits."""
 
     stage: Stage
-    said: dict[int, list[dict[str, Any]]]
+    said: Mapping[int, list[dict[str, Any]]]
     limits: Settings
 
     @classmethod
     def of(cls, stage: Stage) -> _Case:
-        said: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for row in stage.rows((*LOST_LEADER, LOST_LEARNER, *STEPPED_DOWN), "trace", "message", "sids"):
-            if row["time"] is not None:
-                said[row["interval"]].append(row)
+        said = stage.by_interval((*LOST_LEADER, LOST_LEARNER, *STEPPED_DOWN), "trace", "message", "sids")
         return cls(stage, said, settings(stage.lines.trace))
+
+    def lines(self, interval: Interval) -> list[dict[str, Any]]:
+        """Those of an interval that have a stamp."""
+        return [row for row in self.said.get(interval.index, ()) if row["time"] is not None]
 
     def name(self, server: int | None) -> str:
         return "its leader" if server is None else listed([server], self.stage.labels)
@@ -108,7 +109,7 @@ def _between(case: _Case, before: Sequence[Interval], behind: Sequence[Interval]
 
 def _went_alone(case: _Case, ended: Interval) -> bool:
     """Its process ended while it followed: what the others did from then on, its own log cannot tell."""
-    return ended.learns and ended.last and not any(row["kind"] in LOST_LEADER for row in case.said.get(ended.index, ()))
+    return ended.learns and ended.last and not any(row["kind"] in LOST_LEADER for row in case.lines(ended))
 
 
 def _seen_by(case: _Case, ended: Interval, before: Sequence[Interval]) -> Loss | None:
@@ -118,7 +119,7 @@ def _seen_by(case: _Case, ended: Interval, before: Sequence[Interval]) -> Loss |
     """
     loss = _loss(case, ended)
     leader = next((i for i in before if i.role == "LEADING"), None)
-    down = next((row for row in case.said.get(leader.index, ()) if row["kind"] in STEPPED_DOWN), None) if leader is not None else None
+    down = next((row for row in case.lines(leader) if row["kind"] in STEPPED_DOWN), None) if leader is not None else None
     own = _loss(case, leader) if leader is not None and ended.learns else None
     if loss is None or own is None or down is None or str(ended.server) not in re.findall(r"\d+", down["sids"] or ""):
         return loss
@@ -127,7 +128,7 @@ def _seen_by(case: _Case, ended: Interval, before: Sequence[Interval]) -> Loss |
 
 def _loss(case: _Case, ended: Interval) -> Loss | None:
     """From when on this server was without a leader, as its own lines show."""
-    rows = case.said.get(ended.index, [])
+    rows = case.lines(ended)
     if ended.learns:
         row = next((row for row in rows if row["kind"] in LOST_LEADER), None)
         return _lost_leader(case, ended, row) if row is not None else _ended(case, ended)

@@ -17,6 +17,7 @@ import polars as pl
 
 from zabtrace import schema
 from zabtrace.grammar.kinds import NOTIFICATIONS
+from zabtrace.replay.lookup import ByInterval
 from zabtrace.replay.positions import Lines, within
 
 STATES = {
@@ -124,8 +125,14 @@ class Stage:
 
     def each(self, kinds: Iterable[str], *columns: str) -> Iterator[dict[str, Any]]:
         """``rows``, one at a time."""
-        held = self.events(*kinds, only=columns).filter(pl.col("interval").is_not_null())
-        yield from held.select(*_BASE, *columns).iter_rows(named=True)
+        yield from self._told(kinds, columns).iter_rows(named=True)
+
+    def by_interval(self, kinds: Iterable[str], *columns: str) -> ByInterval:
+        """``rows`` by interval, made when they are asked for."""
+        return ByInterval(self._told(kinds, columns))
+
+    def _told(self, kinds: Iterable[str], columns: Collection[str]) -> pl.DataFrame:
+        return self.events(*kinds, only=columns).drop_nulls("interval").select(*_BASE, *columns)
 
     def of(self, *roles: str) -> list[Interval]:
         """The intervals of these roles, in order per server."""
