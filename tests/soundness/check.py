@@ -62,11 +62,11 @@ def _problems(e: Ensemble, starts: Starts, txn: Txn, row: dict[str, object], twi
     if kept and fate in GONE and not (twice and fate == "diverged") and starts.some_keep(txn):
         yield "it is kept"
     if kept is None:
-        if fate in ("lost", "truncated", "shadowed", "recovered") and starts.some_keep(txn):
+        if fate in ("lost", "truncated", "shadowed") and starts.some_keep(txn):
             yield "nothing is decided yet"
         if fate == "diverged" and not twice:
             yield "nothing contradicts it"
-        if fate == "survived" and not (decided or starts.all_keep(txn)):
+        if fate in KEPT and not (decided or starts.all_keep(txn)):
             yield "a start may still discard it"
         if fate == "pending" and starts.some_keep(txn):
             yield "a start may still keep it"
