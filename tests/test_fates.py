@@ -254,6 +254,14 @@ def test_disks_without_any_log_or_text_do_not_vouch_for_an_answered_write() -> N
     assert "survived" not in fates(Incident({1: bare, 3: bare}, acked="2:1").judged()).values()
 
 
+def test_a_passage_is_no_end_where_what_lies_between_was_logged_behind_it() -> None:
+    """3 was synchronized with 1:10 while 2:1 was proposed, and logged that first: its log does not contradict that of 1."""
+    late = disk("1:1-9 2:1 1:10 2:2-3 / 6:1-3", "0:0", 6)
+    found = fates(Incident({1: disk("1:1-10 2:1-12 / 6:1-3", "0:0 2:14", 6), 3: late}).judged())
+    assert "diverged" not in found.values()
+    assert found["1:9"] != "lost"
+
+
 def test_a_snapshot_of_a_shorter_history_may_hide_between_two_epochs() -> None:
     """3.4 sends one named below the learner's log where its committed log is empty: 1 and 2 lost 1:1-5, 3 kept the records."""
     begun = disk("3:1-2", "0:0", 3)

@@ -32,9 +32,18 @@ def wrong(e: Ensemble, shown: Shown, judged: Judgement) -> list[str]:
         said = f"0x{txn.zxid:x} {row['fate']} committed={row['committed']} rule={row['rule']}"
         found += [f"{said}: {problem} | {row['why']}" for problem in _problems(e, starts, txn, row, len(same) > 1)]
     unseen = e.truth.numbered_twice and not (shown.texts >= set(e.servers) and not shown.tails)
-    if judged.verdict == "nothing_lost" and not unseen and (gone := lost(e)):
+    if judged.verdict == "nothing_lost" and not unseen and (gone := {t for t in lost(e) if t.zxid >> 32 or shows_alone(e, shown)}):
         found.append(f"nothing_lost, though {[hex(t.zxid) for t in sorted(gone)]} are")
     return found
+
+
+def shows_alone(e: Ensemble, shown: Shown) -> bool:
+    """Is there a trace of what a server wrote while it ran alone? Of a disk that was wiped since, other disks tell nothing."""
+    if shown.texts or shown.clients or shown.earlier or shown.young or shown.times is not None or shown.twice is not None:
+        return True
+    disks = [e.servers[sid].disk for sid in shown.disks]
+    records = (txn.zxid for disk in disks for file in disk.files for txn in file.records)
+    return any(0 < zxid < 1 << 32 for zxid in (*records, *(snap.zxid for disk in disks for snap in disk.snaps)))
 
 
 def narrowed(e: Ensemble, judged: Judgement) -> list[str]:

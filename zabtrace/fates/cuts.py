@@ -249,13 +249,14 @@ def _passages(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> 
     """y directly followed by (e,1) in a log, no import between: the history that e's server carried ended at y.
 
     Weak where a snapshot that would betray an import may have been purged and no text tells how the server was synchronized. Where the file
-    is cut right behind y, y may be the record too many that a TRUNC leaves (FileTxnLog.truncate): kept is what lies before it.
+    is cut right behind y, y may be the record too many that a TRUNC leaves (FileTxnLog.truncate): kept is what lies before it. Where what
+    lies between y and (e,1) was logged behind it (``_logged_late``), y is no end.
     """
     rows = chains.filter((pl.col("step") == "epoch") & epoch_of("zxid").is_in(list(epochs)))
     before = pl.col("source").shift(1).over("server", "copy") != pl.col("source")
     crossings = chains.filter(before & pl.col("previous").is_not_null() & (pl.col("step") == "epoch"))
     crossed = set(crossings.select("server", "copy", "source").iter_rows())
-    cut = _kept_below_cuts(history, chains)
+    cut, late = _kept_below_cuts(history, chains), _logged_late(chains)
     found = [
         CutSource(
             epoch(row["zxid"]),
@@ -270,6 +271,7 @@ def _passages(history: History, chains: pl.DataFrame, epochs: Sequence[int]) -> 
             (row["server"], row["copy"], row["source"]) in crossed,
         )
         for row in rows.iter_rows(named=True)
+        if (row["server"], row["copy"], row["zxid"]) not in late
     ]
     first = chains.filter((pl.col("step") == "first") & (counter_of("zxid") == 1)).select("server", epoch_of("zxid"))
     begun = set(first.iter_rows())
@@ -284,6 +286,17 @@ def _kept_below_cuts(history: History, chains: pl.DataFrame) -> dict[tuple[int, 
     before = cut.with_columns(below=pl.col("zxid").shift(1).over("server", "copy", order_by="zxid"))
     rows = files.join(before, on=["server", "copy", "zxid"]).select("server", "copy", "zxid", "below").iter_rows()
     return {(server, copy, last): below for server, copy, last, below in rows}
+
+
+def _logged_late(chains: pl.DataFrame) -> set[tuple[int, int, int]]:
+    """(server, copy, first zxid of an epoch) where a record from before it, above the one in front of it, was logged behind it.
+
+    What is proposed while a learner is synchronized may be logged before what the synchronization brought.
+    """
+    back = chains.filter(pl.col("step") == "back").select("server", "copy", late="zxid")
+    passed = chains.filter(pl.col("step") == "epoch").select("server", "copy", "zxid", "previous").join(back, on=["server", "copy"])
+    between = passed.filter((pl.col("late") > pl.col("previous")) & (pl.col("late") < pl.col("zxid")))
+    return set(between.select("server", "copy", "zxid").iter_rows())
 
 
 def _may_hide_a_reset(history: History, passage: CutSource, all_: Sequence[CutSource], begun: set[tuple[int, int]]) -> bool:
