@@ -155,6 +155,16 @@ def test_only_what_was_made_of_the_same_texts_is_taken(folder: Path, text: str) 
     assert [path.name for path in folder.iterdir()] == ["x.json"]
 
 
+def test_what_other_code_made_is_not_taken(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "code" / "reading.py"
+    module.parent.mkdir()
+    module.write_text("one")
+    monkeypatch.setattr(keeping, "CODE", module.parent)
+    assert keeping.kept("x", "a", lambda: [2]) == keeping.kept("x", "a", lambda: [3]) == [2]
+    module.write_text("another")
+    assert keeping.kept("x", "a", lambda: [3]) == [3]
+
+
 def test_nothing_is_kept_where_nothing_may_be_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.write_text("a file, no folder")
     assert keeping.kept("x", "a", lambda: 1) == 1
