@@ -161,7 +161,7 @@ def early_epoch() -> tuple[Disks, Lines]:
         one.hears(1003, 2, 2, 1, 1, C)
         one.hears(1004, 2, 1, 1, 2, C)
         one.hears(1005, 3, 1, 1, 2, C)
-        one.leads(1250, 3, [2, 3], C, C)
+        one.leads(1250, 3, [2], C, C)
 
     return {1: short, 2: short, 3: {"logs": ordered(A, B, C, D, E), "epochs": (1, 1)}}, lines
 

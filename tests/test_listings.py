@@ -11,6 +11,7 @@ from election_lines import flapping, saved
 from zabtrace import documents, evidence, schema
 from zabtrace.documents.accounts import detailed
 from zabtrace.documents.listing import Listing
+from zabtrace.evidence.trace import PLACE
 from zabtrace.render.views import View, as_json
 from zabtrace.replay import replay
 
@@ -48,7 +49,7 @@ def trace(tmp_path_factory):
 def test_events_with_few_fields_are_the_same_events(trace):
     whole, few = trace.events("fle_notification", "state_looking"), trace.events("fle_notification", "state_looking", only=("zxid", "ms"))
     assert whole.height
-    assert few.columns == [*schema.types(schema.LINES), "zxid", "ms"]
+    assert few.columns == [*PLACE, "zxid", "ms"]
     assert few.equals(whole.select(few.columns))
 
 
