@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kazoo.client import KazooClient
 from live import Live, ensemble, until
@@ -69,18 +70,26 @@ class Case:
 
 
 # ---------------------------------------------------------------- what is done
+def connected(case: Case, sid: int, seconds: float) -> Any:
+    """A client of that server alone, which never tries again; None where it got no session in time."""
+    client = KazooClient(hosts=f"127.0.0.1:{case.live.members[sid].client}", timeout=4, connection_retry=None, command_retry=None)
+    try:
+        client.start(seconds)
+    except Exception:  # kazoo raises its own time-out, of another kind in each release
+        client.stop()
+        return None
+    return client
+
+
 def write(case: Case, meanwhile: Callable[[Case], str] | None = None) -> str:
     """Some writes at one server; ``meanwhile`` happens before all are answered."""
     serving = [sid for sid in case.up() if sid not in case.stopped]
     if not serving:
         return "nobody to write to"
     sid = case.rng.choice(case.leads() * 2 + serving)
-    client = KazooClient(hosts=f"127.0.0.1:{case.live.members[sid].client}", timeout=4, connection_retry=None, command_retry=None)
-    try:
-        client.start(ANSWER)
-    except Exception as error:  # kazoo raises its own time-out, of another kind in each release
-        client.stop()
-        return f"no session at {sid} ({type(error).__name__})"
+    client = connected(case, sid, ANSWER)
+    if client is None:
+        return f"no session at {sid}"
     session = client.client_id[0]
     paths = [f"/w{len(case.answered) + n}" for n in range(case.rng.randint(1, 12))]
     results = [(path, client.create_async(path, path.encode(), include_data=case.rng.random() < 0.5)) for path in paths]
@@ -145,10 +154,9 @@ def alone(case: Case) -> str:
     others = [sid for sid in case.up() if sid != leads[0]]
     for sid in others:
         case.live.members[sid].process.send_signal(signal.SIGSTOP)  # type: ignore[union-attr]
-    client = KazooClient(hosts=f"127.0.0.1:{case.live.members[leads[0]].client}", timeout=4, connection_retry=None, command_retry=None)
-    said = ""
-    try:
-        client.start(1.0)
+    client = connected(case, leads[0], 1.0)
+    said = f"no session at {leads[0]}, "
+    if client is not None:
         paths = [f"/w{len(case.answered) + n}" for n in range(case.rng.randint(1, 9))]
         for path in paths:
             client.create_async(path, path.encode())
@@ -156,11 +164,10 @@ def alone(case: Case) -> str:
         case.session.update(dict.fromkeys(paths, client.client_id[0]))
         time.sleep(0.4)
         said = f"{paths[0]}..{paths[-1]} at {leads[0]} alone, "
-    except Exception as error:  # kazoo raises its own time-out, of another kind in each release
-        said = f"no session at {leads[0]} ({type(error).__name__}), "
     for sid in case.up():
         case.live.members[sid].kill()
-    client.stop()
+    if client is not None:
+        client.stop()
     for sid in others:
         case.live.members[sid].start()
     return f"{said}all killed, {others} started"

@@ -159,4 +159,6 @@ def test_an_epoch_with_two_leaders_is_no_good_news(tmp_path: Path) -> None:
     (tmp_path / "server-1" / "data" / "version-2" / "log.100000001").write_bytes(records(0x100000000 + n for n in range(1, 4)))
     found = judge(replay(gather([str(tmp_path)])))
     assert found.verdict == "undecided"
-    assert any("Epoch 1 had more than one leader (servers 2, 4)" in reason for reason in found.reasons)
+    told = next(reason for reason in found.reasons if "more than one leader" in reason)
+    assert told.startswith("Epoch 1 had more than one leader (servers 2, 4; ")
+    assert all(f"server-{sid}/zookeeper.log:" in told for sid in (1, 4))

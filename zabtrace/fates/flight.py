@@ -20,8 +20,8 @@ def tail_above(case: Case) -> int | None:
     """The zxid above which an undecided write was in flight; None where none was."""
     if not case.epochs:
         return None
-    newest, terms = case.epochs[-1], case.history.terms
-    if terms is not None and newest in led_twice(terms):
+    newest = case.epochs[-1]
+    if newest in led_twice(case.history.terms):
         return None
     config = case.history.config_at()
     serving, leads = _in_service(case, newest)

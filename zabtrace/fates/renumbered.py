@@ -27,13 +27,16 @@ class WentBack:
     """The epoch that it joined."""
     position: int
     """Where it stood then."""
+    place: str
+    """The line that tells it."""
 
     @property
     def says(self) -> str:
         """One sentence."""
         return (
-            f"Server {self.server} joined epoch {self.joined} at {text(self.position)}, which its disk, up to {text(self.last)}, has not "
-            f"accepted: it was wiped or put back to an older state, and epoch {epoch(self.last)} may be the later one."
+            f"Server {self.server} joined epoch {self.joined} at {text(self.position)} ({self.place}), which its disk, up to "
+            f"{text(self.last)}, has not accepted: it was wiped or put back to an older state, and epoch {epoch(self.last)} may be the "
+            "later one."
         )
 
 
@@ -47,7 +50,7 @@ def renumbered(case: Case, contradicted: Iterable[int]) -> list[int]:
     if terms is not None:
         pairs = [(terms.of[old.index], terms.of[new.index].epoch) for old, new in not_rising(terms)]
         found |= {e for before, again in pairs if again is not None for e in case.epochs if again <= e <= at_least(before)}
-        found |= led_twice(terms).keys()
+    found |= led_twice(terms).keys()
     found |= {e for one in went_back(case.history) for e in case.epochs if epoch(one.last) <= e <= one.joined}
     return sorted(found)
 
@@ -59,9 +62,9 @@ def went_back(history: History) -> Iterator[WentBack]:
     it had then.
     """
     disks = history.disks.filter((pl.col("copy") == 0) & (epoch_of("last_zxid") > 0)).select("server", "last_zxid", "accepted_epoch")
-    joined = history.syncs.select("epoch", "learner_zxid", server="learner").drop_nulls()
+    joined = history.syncs.select("epoch", "learner_zxid", "source", "line", server="learner").drop_nulls()
     rows = joined.join(disks, on="server").filter(
         (pl.col("accepted_epoch") < pl.col("epoch")) & (pl.col("learner_zxid") < pl.col("last_zxid"))
     )
     for row in rows.unique(["server", "epoch"], keep="first", maintain_order=True).iter_rows(named=True):
-        yield WentBack(row["server"], row["last_zxid"], row["epoch"], row["learner_zxid"])
+        yield WentBack(row["server"], row["last_zxid"], row["epoch"], row["learner_zxid"], f"{row['source']}:{row['line']}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -12,6 +12,7 @@ from zabtrace.fates.judgement import counted, told_apart
 from zabtrace.fates.never import End
 from zabtrace.fates.renumbered import went_back
 from zabtrace.replay.numbering import led_twice, not_rising
+from zabtrace.replay.roles import Interval
 from zabtrace.zxid import counter_of, epoch_of, make, text
 
 DISCARDED = ("truncated", "shadowed", "pending")
@@ -161,16 +162,20 @@ def _standalone_cut(case: Case, since: int | None) -> Iterator[str]:
 def _numbered_twice(case: Case) -> Iterator[str]:
     """Epochs that began a second time, or whose numbers do not tell their order."""
     terms = case.history.terms
-    pairs = [] if terms is None else [(terms.of[old.index], terms.of[new.index]) for old, new in not_rising(terms)]
-    for epoch, leaders in (led_twice(terms) if terms is not None else {}).items():
+    for epoch, leaders in led_twice(terms).items():
         yield (
-            f"Epoch {epoch} had more than one leader ({_servers(leaders)}): a quorum had lost its acceptedEpoch (disks wiped or put back "
-            "to an older state), and what was committed under the first one may be gone."
+            f"Epoch {epoch} had more than one leader ({_servers(sorted(leaders))}; {_places(leaders.values())}): a quorum had lost its "
+            "acceptedEpoch (disks wiped or put back to an older state), and what was committed under the first one may be gone."
         )
-    for number, leader, before in dict.fromkeys((two.epoch, two.leader, one.leader) for one, two in pairs):
+    told: dict[tuple[int | None, int, int], str] = {}
+    if terms is not None:
+        for old, new in not_rising(terms):
+            one, two = terms.of[old.index], terms.of[new.index]
+            told.setdefault((two.epoch, two.leader, one.leader), _places((old, new)))
+    for (number, leader, before), places in told.items():
         yield (
-            f"Epoch {number} of leader {leader} came after an epoch of leader {before} that was not smaller: a quorum had lost its "
-            "acceptedEpoch (disks wiped or put back to an older state), and what was committed before may be gone."
+            f"Epoch {number} of leader {leader} came after an epoch of leader {before} that was not smaller ({places}): a quorum had lost "
+            "its acceptedEpoch (disks wiped or put back to an older state), and what was committed before may be gone."
         )
     yield from (one.says for one in went_back(case.history))
 
@@ -261,6 +266,11 @@ def _message(name: str, judged: pl.DataFrame, told: pl.DataFrame, found: dict[st
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _places(intervals: Iterable[Interval]) -> str:
+    """The lines with which these intervals began."""
+    return ", ".join(f"{interval.source}:{interval.line}" for interval in intervals)
 
 
 def _servers(servers: Sequence[int]) -> str:

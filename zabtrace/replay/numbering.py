@@ -63,14 +63,17 @@ def not_rising(result: Terms) -> Iterator[tuple[Interval, Interval]]:
         last[interval.server] = interval
 
 
-def led_twice(result: Terms) -> dict[int, list[int]]:
-    """Epochs in which servers served under two leaders, and these: a quorum had lost its acceptedEpoch, as for ``not_rising``."""
-    leaders: dict[int, set[int]] = defaultdict(set)
-    for term in result.all:
-        served = any(i is not None and i.served_at is not None for i in (term.interval, *term.learners))
-        if term.epoch is not None and served and term.leader >= 0:  # a server without a sid may be one that others name
-            leaders[term.epoch].add(term.leader)
-    return {epoch: sorted(found) for epoch, found in sorted(leaders.items()) if len(found) > 1}
+def led_twice(result: Terms | None) -> dict[int, dict[int, Interval]]:
+    """Epochs in which servers served under two leaders: each leader with the first interval that shows it.
+
+    A quorum had lost its acceptedEpoch, as for ``not_rising``.
+    """
+    leaders: dict[int, dict[int, Interval]] = defaultdict(dict)
+    for term in result.all if result is not None else ():
+        served = next((i for i in (term.interval, *term.learners) if i is not None and i.served_at is not None), None)
+        if term.epoch is not None and served is not None and term.leader >= 0:  # a server without a sid may be one that others name
+            leaders[term.epoch].setdefault(term.leader, served)
+    return {epoch: found for epoch, found in sorted(leaders.items()) if len(found) > 1}
 
 
 def at_least(term: Term) -> int:

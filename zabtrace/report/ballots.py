@@ -54,9 +54,8 @@ def _outcome(row: dict[str, Any], names: wording.Names) -> str:
     if row["leader"] is None:
         return "nobody wins" if row["kind"] != "unknown" else f"server {wording.listed(names.name(row['servers'] or []))} follows a leader"
     leader = f"server {names.name(row['leader'])}"
-    joined = f"server {wording.listed(names.name(row['servers'] or []))} joins {leader}"
-    came = {"join": joined, "unknown": joined.replace(" joins ", " follows ")}
-    return came.get(row["kind"], f"{leader} wins")
+    verb = {"join": "joins", "unknown": "follows"}.get(row["kind"])
+    return f"server {wording.listed(names.name(row['servers'] or []))} {verb} {leader}" if verb else f"{leader} wins"
 
 
 ORDER = ("vote", "change", "quorum", "decision")
